@@ -1,0 +1,108 @@
+"""The table of explanation methods; a file dropped into `methods/` is registered by being there."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .errors import InvalidRequest
+
+Family = Literal["backward", "sampling", "prototype"]
+METHODS: dict[str, Method] = {}
+
+
+class Params(BaseModel):
+    """Parameters of a method: one class, from which validation, OpenAPI, command line, page and docs are computed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    explain_inputs: list[str] | None = Field(
+        None, description="Names of the inputs to explain; by default all float inputs and all token inputs."
+    )
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered method: its function, its parameters and what it asks of a model."""
+
+    name: str
+    run: Callable[..., Any]
+    params: type[Params]
+    family: Family
+    summary: str
+    paper: str
+    needs: Literal["grad", "run"]
+    """`grad`: a derivative for every operator on the path; `run`: only evaluation."""
+    compiled: bool
+    """True: the function emits an explanation graph; False: it drives the model from outside."""
+    completes: bool
+    """True: the attributions of an item sum to its score difference."""
+    per_item: bool
+    """True: items are explained one by one, so that a job can be cut into chunks."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return the catalogue entry: name, summary, paper, family and the JSON Schema of the parameters."""
+        return {
+            "name": self.name, "summary": self.summary, "paper": self.paper, "family": self.family,
+            "needs": self.needs, "compiled": self.compiled, "params": self.params.model_json_schema(),
+        }
+
+
+def method(
+    *, family: Family, paper: str, compiled: bool = False, needs: Literal["grad", "run"] | None = None,
+    completes: bool = False, per_item: bool = True,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as a method under its own name; a second registration of a name is refused."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+        if name in METHODS:
+            raise RuntimeError(f"method {name!r} is registered twice")
+        params = get_type_hints(function)["params"]
+        summary = (function.__doc__ or "").strip().splitlines()[0]
+        wanted = needs or ("grad" if family == "backward" else "run")
+        METHODS[name] = Method(name, function, params, family, summary, paper, wanted, compiled, completes, per_item)
+        return function
+
+    return register
+
+
+@cache
+def methods() -> dict[str, Method]:
+    """Return every method by name, importing all of `explainers.methods` first; an import error there is fatal."""
+    package = importlib.import_module("explainers.methods")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"explainers.methods.{module.name}")
+    return dict(sorted(METHODS.items()))
+
+
+def find(name: str) -> Method:
+    """Return one method, or refuse with the list of those there are."""
+    known = methods()
+    if name not in known:
+        raise InvalidRequest(f"no method is called {name!r}; there are: {', '.join(known)}", pointer="/method")
+    return known[name]
+
+
+@cache
+def request_union() -> Any:
+    """Return the type of a request's `method` + `params` as a discriminated union over all methods, built after autoload."""
+    from pydantic import create_model
+
+    members = tuple(
+        create_model(
+            f"Request_{name}", __config__=ConfigDict(extra="ignore"),
+            method=(Literal[name], ...), params=(m.params, Field(default_factory=m.params)),
+        )
+        for name, m in methods().items()
+    )
+    union: Any = members[0]
+    for member in members[1:]:
+        union |= member
+    return Annotated[union, Field(discriminator="method")]
