@@ -1,0 +1,45 @@
+# Each target makes its own .venv and installs what it needs: Python 3.11 and make are enough.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST_ARGS ?= -n 2 --dist loadfile
+SERVE_ARGS ?=
+
+.PHONY: demo test check bench serve lock docs clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	$(BIN)/python -m demo
+
+test: $(READY)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/wheel.py
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+serve: $(READY)
+	$(BIN)/onnxplain serve $(SERVE_ARGS)
+
+docs: $(READY)
+	$(BIN)/python tools/docs.py
+
+lock:
+	$(PYTHON) tools/lock.py
+
+clean:
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "onnxplain needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
+	touch $@
