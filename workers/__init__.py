@@ -1,0 +1,1 @@
+"""Queue and state of onnxplain: the ledger, the blob store, the Celery workers and the runners that hold models."""

@@ -1,0 +1,75 @@
+"""Refusals of the service, next to those of the engine."""
+
+from __future__ import annotations
+
+from explainers.errors import ExplainError
+
+
+class NotFound(ExplainError):
+    """No such model, data set, job or item for this tenant."""
+
+    code = "not-found"
+    title = "There is no such thing"
+
+
+class Conflict(ExplainError):
+    """The thing is in a state that does not allow this."""
+
+    code = "conflict"
+    title = "The state does not allow this"
+
+
+class NotReady(Conflict):
+    """A result was asked for before the job ended; `extra["retry_after"]` says in how many seconds to come again."""
+
+    code = "not-ready"
+    title = "The job has not ended"
+
+
+class Gone(ExplainError):
+    """A result that was removed, by request or by age."""
+
+    code = "gone"
+    title = "The result is no longer kept"
+
+
+class IdempotencyMismatch(ExplainError):
+    """An idempotency key that was used before with another request."""
+
+    code = "idempotency-mismatch"
+    title = "The idempotency key belongs to another request"
+
+
+class TooLarge(ExplainError):
+    """An upload above its limit."""
+
+    code = "too-large"
+    title = "The upload is above the limit"
+
+
+class InputUnreadable(ExplainError):
+    """An input file or data set that cannot be read as what it claims to be."""
+
+    code = "input-unreadable"
+    title = "The file cannot be read"
+
+
+class Crashed(ExplainError):
+    """The process that ran the model died."""
+
+    code = "worker-crashed"
+    title = "The process that ran the model died"
+
+
+class TimeLimit(ExplainError):
+    """The work took longer than its limit."""
+
+    code = "time-limit"
+    title = "The work took longer than its limit"
+
+
+class Unavailable(ExplainError):
+    """A part of the service does not answer."""
+
+    code = "unavailable"
+    title = "A part of the service does not answer"

@@ -1,0 +1,207 @@
+"""What the service answers: frozen records, without a session or a connection behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from explainers.types import Arrays, Card, ModelDescription
+
+State = Literal["queued", "running", "succeeded", "partially_succeeded", "failed", "cancelled"]
+Priority = Literal["interactive", "batch"]
+FINAL: frozenset[State] = frozenset({"succeeded", "partially_succeeded", "failed", "cancelled"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some records, newest first, and the cursor of those that follow (None: these were the last)."""
+
+    items: list[T]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model as its tenant uploaded it, looked at once by a runner."""
+
+    id: str
+    """SHA-256 of the model's bytes (of a bundle: of the model with its external data taken in)."""
+    tenant: str
+    names: list[str]
+    """Every `name:version` that means this model."""
+    size: int
+    card: Card
+    description: ModelDescription
+    created: datetime
+
+
+@dataclass(frozen=True)
+class ArrayRecord:
+    """A stored array: its name ("" where the file gave none), dtype, shape and the digest of its .npy bytes."""
+
+    name: str
+    dtype: str
+    shape: list[int]
+    digest: str
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """An uploaded data set, read once by a runner into one array per name."""
+
+    id: str
+    """SHA-256 of the uploaded bytes."""
+    tenant: str
+    filename: str
+    kind: Literal["arrays", "images"]
+    """`images`: pixels 0..255 as (items, height, width, 3), brought to a model's input by its card."""
+    items: int
+    arrays: list[ArrayRecord]
+    columns: list[str]
+    """Column names of a table, else empty."""
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job as asked for: a model (digest, name or name:version), a request, and inputs or a data set."""
+
+    model: str
+    method: str
+    params: dict[str, Any] = field(default_factory=dict)
+    target: dict[str, Any] | None = None
+    seed: int = 0
+    priority: Priority = "batch"
+    inputs: Arrays | None = None
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, in items or, of a job in one piece, in the method's own unit."""
+
+    done: int = 0
+    total: int = 0
+    unit: str = "items"
+
+
+@dataclass(frozen=True)
+class ItemFailure:
+    """Why one item of a job has no explanation."""
+
+    item: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job: what was asked for, its state, and why it failed if it did."""
+
+    id: str
+    tenant: str
+    model: str
+    method: str
+    params: dict[str, Any]
+    target: dict[str, Any]
+    seed: int
+    priority: Priority
+    provider: str
+    state: State
+    progress: Progress
+    items: int
+    attempt: int
+    """The greatest number of attempts that one of its chunks has taken."""
+    error: dict[str, Any] | None
+    """`ExplainError.to_json()` fields; of a job that failed in full or in part."""
+    dead_letter: bool
+    """True: the attempts ran out."""
+    cached: bool
+    """True: the result is that of an earlier job with the same content."""
+    dataset: str | None
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+
+    @property
+    def final(self) -> bool:
+        """Whether the state will not change any more."""
+        return self.state in FINAL
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """Something that happened to a job; ids increase, so that a stream resumes after the last one seen."""
+
+    id: int
+    kind: Literal["progress", "state"]
+    data: dict[str, Any]
+    """`progress`: done, total, unit; `state`: state, and error where there is one."""
+    at: datetime
+
+    @property
+    def last(self) -> bool:
+        """Whether no event of this job follows."""
+        return self.kind == "state" and self.data.get("state") in FINAL
+
+
+@dataclass(frozen=True)
+class ResultRecord:
+    """The result of a finished job; the arrays are in the .npz file at `npz`."""
+
+    job: JobRecord
+    account: dict[str, Any]
+    """`Account` as JSON; figures of failed items are null."""
+    arrays: list[ArrayRecord]
+    """Names, dtypes and shapes of the arrays in the file (digest: that of the file)."""
+    failures: list[ItemFailure]
+    digest: str
+    size: int
+    npz: Path
+    """A read-only file, to be streamed."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether accepted jobs will be run; `reasons` names what is missing."""
+
+    ledger: bool
+    broker: bool
+    worker: bool
+    reasons: list[str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether all parts answer."""
+        return self.ledger and self.broker and self.worker
+
+
+@dataclass(frozen=True)
+class WorkerRecord:
+    """A worker that said lately that it consumes."""
+
+    id: str
+    host: str
+    queue: str
+    slots: int
+    versions: dict[str, str]
+    seen: datetime
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The figures of /metrics that the ledger knows."""
+
+    jobs: dict[str, int]
+    """Jobs by state."""
+    chunks: dict[str, int]
+    """Chunks by state."""
+    counters: dict[str, dict[str, int]]
+    """Counters by name and label value: `duplicate_deliveries`, `reconciled`, `sandbox_kills`, `attempts`, ..."""
+    seconds: dict[str, dict[str, float]]
+    """Sums of seconds by name and method: `queue`, `load`, `explain`, `store`."""
+    workers: list[WorkerRecord]
