@@ -1,0 +1,33 @@
+"""The wheel is the engine alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def names(root, tmp_path_factory) -> list[str]:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(root)]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_wheel_holds_only_the_engine(names):
+    tops = {n.split("/")[0] for n in names}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"explainers"}
+
+
+def test_the_wheel_holds_every_module_of_the_engine(names, root):
+    wanted = {str(p.relative_to(root)) for p in (root / "explainers").rglob("*.py")}
+    assert wanted <= set(names)
+
+
+def test_the_wheel_says_that_it_is_typed_and_carries_its_licence(names):
+    assert "explainers/py.typed" in names
+    assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
