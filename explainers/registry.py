@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
@@ -45,6 +45,8 @@ class Method:
     """True: the attributions of an item sum to its score difference."""
     per_item: bool
     """True: items are explained one by one, so that a job can be cut into chunks."""
+    evaluations: Callable[[Any, Mapping[str, Sequence[int]]], int]
+    """Model evaluations per item, estimated from the parameters and the shape of one item of each input."""
 
     def describe(self) -> dict[str, Any]:
         """Return the catalogue entry: name, summary, paper, family and the JSON Schema of the parameters."""
@@ -57,6 +59,7 @@ class Method:
 def method(
     *, family: Family, paper: str, compiled: bool = False, needs: Literal["grad", "run"] | None = None,
     completes: bool = False, per_item: bool = True,
+    evaluations: Callable[[Any, Mapping[str, Sequence[int]]], int] = lambda params, shapes: 1,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as a method under its own name; a second registration of a name is refused."""
 
@@ -67,7 +70,9 @@ def method(
         params = get_type_hints(function)["params"]
         summary = (function.__doc__ or "").strip().splitlines()[0]
         wanted = needs or ("grad" if family == "backward" else "run")
-        METHODS[name] = Method(name, function, params, family, summary, paper, wanted, compiled, completes, per_item)
+        METHODS[name] = Method(
+            name, function, params, family, summary, paper, wanted, compiled, completes, per_item, evaluations
+        )
         return function
 
     return register

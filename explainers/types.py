@@ -29,6 +29,7 @@ class TensorSpec(Frozen):
     name: str
     dtype: str
     shape: list[int | str | None] | None
+    batch_axis: int | None = Field(None, description="Axis of the items; null: shared by all items.")
 
 
 class At(Frozen):

@@ -1,0 +1,1 @@
+"""ONNX in, ONNX out: load, prepare, build, and the one backward walk."""

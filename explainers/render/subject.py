@@ -1,0 +1,139 @@
+"""What a picture is about: one item's attributions, the input they belong to, and the words around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..errors import InvalidRequest
+from ..types import Account, Array, Arrays, Card, Explanation, InputCard
+
+Form = Literal["image", "series", "bars", "heatmap"]
+MOST_BARS = 64
+
+# the methods whose values are not shares of the score; all others are in the score's own unit
+_UNITS = {
+    "gradient": "{score} per unit of input",
+    "guided_backprop": "{score} per unit of input, guided",
+    "deconvnet": "{score} per unit of input, deconvolved",
+    "smooth_grad": "{score} per unit of input, smoothed",
+    "sensitivity": "({score} per unit of input)²",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One item's attributions with their input; `axes` has a letter for every axis, or is empty where unknown."""
+
+    values: Array
+    given: Array | None
+    axes: str
+    card: InputCard
+    form: Form
+    title: str
+    subtitle: str
+    unit: str
+    limit: float
+    clipped: bool
+
+
+def subject(
+    explanation: Explanation, inputs: Arrays, item: int, card: Card, name: str | None, clip: float
+) -> Subject:
+    """Gather what is drawn of one item, or refuse with what there is."""
+    name = _named(explanation, name)
+    account = explanation.account
+    if not 0 <= item < account.items:
+        raise InvalidRequest(f"item {item} does not exist; there are {account.items}, counted from 0")
+    own = card.input(name)
+    values = one_item(explanation.attributions[name], own, item).astype(np.float64)
+    given = one_item(inputs[name], own, item) if name in inputs else None
+    axes = axes_of(own, values.shape)
+    limit, clipped = limits(values, clip)
+    unit = _UNITS.get(account.method, "{score}").format(score=account.explained or "score")
+    title = account.method.replace("_", " ")
+    title += f" · {name}" if len(explanation.attributions) > 1 else ""
+    return Subject(
+        values, given, axes, own, form_of(own, axes, values.shape), title, _explained(explanation, item, card),
+        f"attribution ({unit})", limit, clipped,
+    )  # fmt: skip
+
+
+def _named(explanation: Explanation, name: str | None) -> str:
+    there = explanation.attributions
+    if not there:
+        held = ", ".join(explanation.arrays) or "nothing"
+        raise InvalidRequest(f"this explanation has no attributions to draw; it holds {held}")
+    if name is not None and name not in there:
+        raise InvalidRequest(f"no attributions of {name!r} to draw; there are those of {', '.join(there)}")
+    return name if name is not None else next(iter(there))
+
+
+def one_item(array: Array, card: InputCard, item: int) -> Array:
+    """Return one item of a batch; an input without a batch axis is everyone's."""
+    return array if card.batch_axis is None else np.take(array, item, axis=card.batch_axis)
+
+
+def axes_of(card: InputCard, shape: tuple[int, ...]) -> str:
+    """Return a letter per axis of one item, from the card's layout or, for pictures and series, from the shape."""
+    given = (card.layout or "").upper().replace("N", "", 1)
+    if len(given) == len(shape) and given:
+        return given
+    if card.kind in ("image", "any") and len(shape) == 3:
+        return _image_axes(shape)
+    if card.kind == "image" and len(shape) == 2:
+        return "HW"
+    if card.kind == "series" and len(shape) in (1, 2):
+        return "T" if len(shape) == 1 else ("TC" if shape[0] >= shape[1] else "CT")
+    return ""
+
+
+def _image_axes(shape: tuple[int, ...]) -> str:
+    if shape[0] in (1, 3) and min(shape[1:]) > 3:
+        return "CHW"
+    return "HWC" if shape[2] in (1, 3) and min(shape[:2]) > 3 else ""
+
+
+def form_of(card: InputCard, axes: str, shape: tuple[int, ...]) -> Form:
+    """Choose how an input is drawn: by its axes, then by its length."""
+    if {"H", "W"} <= set(axes) <= {"C", "H", "W"}:
+        return "image"
+    words = card.kind in ("text", "tokens", "tabular")
+    if "T" in axes and set(axes) <= {"T", "C"} and not words:
+        return "series"
+    if len(shape) <= 1:
+        return "bars" if words or int(np.prod(shape)) <= MOST_BARS else "series"
+    return "heatmap"
+
+
+def limits(values: Array, clip: float) -> tuple[float, bool]:
+    """Return the end of a scale that is symmetric about zero, and whether values reach beyond it."""
+    sizes = np.abs(values[np.isfinite(values)])
+    if not sizes.size or not sizes.max():
+        return 1.0, False
+    limit = float(np.percentile(sizes, clip, method="higher")) or float(sizes.max())
+    return limit, bool(sizes.max() > limit)
+
+
+def _explained(explanation: Explanation, item: int, card: Card) -> str:
+    account = explanation.account
+    parts = [f"item {item}"]
+    target = label_of(account, item, card)
+    if item < len(account.score):
+        parts.append(f"explains {target or account.explained or 'the score'} = {account.score[item]:.4g}")
+    if item < len(account.attribution_sum):
+        parts.append(f"attributions sum to {account.attribution_sum[item]:.4g}")
+    return " · ".join(parts)
+
+
+def label_of(account: Account, item: int, card: Card) -> str:
+    """Return the explained class of an item as its label or number, or nothing where the target is no class."""
+    if item >= len(account.index):
+        return ""
+    index = account.index[item]
+    labels = card.labels(str(account.target.get("output"))) or card.labels(account.explained)
+    if labels is None and len(card.outputs) == 1:
+        labels = next(iter(card.outputs.values())).labels
+    return f"class {labels[index]}" if labels and 0 <= index < len(labels) else f"class {index}"
