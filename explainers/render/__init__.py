@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..types import Arrays, Card, Explanation
+from explainers.types import Arrays, Card, Explanation
+
 from .bars import draw_bars
 from .heatmap import draw_heatmap
 from .image import draw_image
@@ -28,5 +29,5 @@ def picture(
 
     Colours reach from minus to plus the `clip` percentile of the magnitudes, so that one spike hides nothing.
     """
-    drawn = subject(explanation, inputs, item, card, input, clip)
+    drawn = subject(explanation, inputs, item, card, input, clip=clip)
     return _DRAW[drawn.form](drawn)

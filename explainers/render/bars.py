@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..types import Array
+from explainers.types import Array
+
 from .frame import COLOURS, FAINT, INK, frame, headed, names, png, write
 from .subject import Subject
 
@@ -33,7 +34,7 @@ def _bars(axes: Axes, values: Array) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     reach = 1.25 * float(np.abs(values).max(initial=0)) or 1.0
     axes.set_xlim(-reach, reach)
-    axes.invert_yaxis()
+    axes.set_ylim(len(values) - 0.4, -0.6)
     axes.tick_params(axis="x", labelsize=8, colors=INK)
     axes.xaxis.label.set(fontsize=9, color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -47,7 +48,7 @@ def _chosen(values: Array, *, in_order: bool) -> Array:
 
 def _label(drawn: Subject, i: int) -> str:
     known = drawn.card.feature_names
-    name = known[i] if known and i < len(known) else str(i)
+    name = known[i] if known and i < len(known) else f"feature {i}"
     if drawn.given is None or drawn.given.size != drawn.values.size:
         return name
     return f"{name} = {_value(drawn, known, name, i)}"

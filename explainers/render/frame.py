@@ -5,24 +5,26 @@ from __future__ import annotations
 import io
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from .subject import Subject
 
 INK, FAINT = "#1f2328", "#59636e"
 # red for, blue against, white at zero: told apart under every common colour blindness
-COLOURS: Colormap = matplotlib.colormaps["RdBu_r"]
+COLOURS: Colormap = mpl.colormaps["RdBu_r"]
 
 
 def frame(width: float, height: float) -> Figure:
     """Return an empty white figure, sizes in inches; no state is shared with another figure."""
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
+    figure = Figure(figsize=(width, height), dpi=110, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -50,7 +52,9 @@ def plain(words: str, most: int = 90) -> str:
 
 def names(axes: Axes, positions: Any, labels: list[str]) -> None:
     """Write labels along the vertical axis, from top to bottom."""
-    axes.set_yticks(positions, [plain(label, 32) for label in labels], parse_math=False, fontsize=9, color=INK)
+    axes.set_yticks(
+        positions, [plain(label, 32) for label in labels], parse_math=False, fontsize=9, color=INK
+    )
 
 
 def zero_centred(limit: float) -> Normalize:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..types import Array, InputCard
+from explainers.types import Array, InputCard
+
 from .frame import COLOURS, INK, colour_bar, frame, headed, png, write, zero_centred
-from .subject import Subject
+from .subject import Subject, channels_last
 
 
 def draw_image(drawn: Subject) -> bytes:
@@ -17,7 +18,7 @@ def draw_image(drawn: Subject) -> bytes:
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
     if drawn.given is not None:
         panel(grid[0], shown(drawn), "input")
-    panel(grid[-1], overlay(drawn), "attributions, channels summed" if _channels(drawn) > 1 else "attributions")
+    panel(grid[-1], overlay(drawn), "attributions" + (f", {drawn.summed}" if drawn.summed else ""))
     colour_bar(figure, list(grid), drawn, shrink=0.85, pad=0.02)
     return png(figure)
 
@@ -35,20 +36,19 @@ def panel(axes: Axes, picture: Array, words: str = "") -> None:
 
 def overlay(drawn: Subject) -> Array:
     """Return the attributions as colours over the lightened image: the stronger, the less of the image is seen."""
-    values = _last_channels(drawn.values, drawn.axes).sum(axis=-1)
-    scaled = np.clip(np.nan_to_num(values / drawn.limit), -1, 1)
+    scaled = np.clip(np.nan_to_num(drawn.values / drawn.limit), -1, 1)
     colours = COLOURS(zero_centred(1)(scaled))[..., :3]
     strength = np.sqrt(np.abs(scaled))[..., None]
-    ground = np.ones_like(colours) if drawn.given is None else 0.68 + 0.32 * _grey(shown(drawn))
+    ground = np.ones_like(colours) if drawn.given is None else 0.72 + 0.28 * _grey(shown(drawn))
     return np.asarray(colours * strength + ground * (1 - strength))
 
 
 def shown(drawn: Subject) -> Array:
     """Return the image as (H, W) grey or (H, W, 3) colour in [0, 1], as it was before the model's normalisation."""
     assert drawn.given is not None
-    image = _last_channels(np.asarray(drawn.given, np.float64), drawn.axes)
+    image = channels_last(np.asarray(drawn.given, np.float64), drawn.axes)
     image = np.clip(np.nan_to_num(_unit_range(image, drawn.card)), 0, 1)
-    return image if image.shape[-1] == 3 else image.mean(axis=-1)
+    return image if image.shape[-1] == 3 else np.asarray(image.mean(axis=-1))
 
 
 def _unit_range(image: Array, card: InputCard) -> Array:
@@ -71,13 +71,3 @@ def _guessed_range(raw: Array) -> Array:
 
 def _grey(image: Array) -> Array:
     return (image if image.ndim == 2 else image @ np.array([0.299, 0.587, 0.114]))[..., None]
-
-
-def _channels(drawn: Subject) -> int:
-    return int(_last_channels(drawn.values, drawn.axes).shape[-1])
-
-
-def _last_channels(array: Array, axes: str) -> Array:
-    order = [axes.index(letter) for letter in "HWC" if letter in axes]
-    array = array.transpose(order)
-    return array if "C" in axes else array[..., None]

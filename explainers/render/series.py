@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
-from ..types import Array
+from explainers.types import Array
+
 from .frame import COLOURS, FAINT, INK, colour_bar, frame, headed, png, write, zero_centred
 from .subject import Subject
 
@@ -38,7 +40,13 @@ def _channel(axes: Axes, values: Array, line: Array | None, limit: float) -> Non
     extent = (-0.5, len(values) - 0.5, low - margin, high + margin)
     scale = zero_centred(limit)
     axes.imshow(values[None], cmap=COLOURS, norm=scale, aspect="auto", extent=extent, interpolation="nearest")
-    axes.plot(np.arange(len(values)), shown, color=INK, linewidth=1.3)
+    axes.plot(
+        np.arange(len(values)),
+        shown,
+        color=INK,
+        linewidth=1.3,
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+    )
     axes.tick_params(labelsize=8, colors=INK)
     axes.yaxis.label.set(fontsize=9, color=FAINT)
 

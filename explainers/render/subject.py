@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import InvalidRequest
-from ..types import Account, Array, Arrays, Card, Explanation, InputCard
+from explainers.errors import InvalidRequest
+from explainers.types import Account, Array, Arrays, Card, Explanation, InputCard
 
 Form = Literal["image", "series", "bars", "heatmap"]
 MOST_BARS = 64
@@ -25,11 +25,15 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """One item's attributions with their input; `axes` has a letter for every axis, or is empty where unknown."""
+    """One item's attributions as they are drawn, with their input.
+
+    `axes` has a letter for every axis of the input, or is empty where unknown; `summed` says what was summed up.
+    """
 
     values: Array
     given: Array | None
     axes: str
+    summed: str
     card: InputCard
     form: Form
     title: str
@@ -40,7 +44,7 @@ class Subject:
 
 
 def subject(
-    explanation: Explanation, inputs: Arrays, item: int, card: Card, name: str | None, clip: float
+    explanation: Explanation, inputs: Arrays, item: int, card: Card, name: str | None, *, clip: float
 ) -> Subject:
     """Gather what is drawn of one item, or refuse with what there is."""
     name = _named(explanation, name)
@@ -48,17 +52,49 @@ def subject(
     if not 0 <= item < account.items:
         raise InvalidRequest(f"item {item} does not exist; there are {account.items}, counted from 0")
     own = card.input(name)
-    values = one_item(explanation.attributions[name], own, item).astype(np.float64)
-    given = one_item(inputs[name], own, item) if name in inputs else None
-    axes = axes_of(own, values.shape)
+    raw = one_item(explanation.attributions[name], own, item).astype(np.float64)
+    axes = axes_of(own, raw.shape)
+    form = form_of(own, axes, raw.shape)
+    values, summed = _drawn(raw, form, axes)
     limit, clipped = limits(values, clip)
-    unit = _UNITS.get(account.method, "{score}").format(score=account.explained or "score")
-    title = account.method.replace("_", " ")
-    title += f" · {name}" if len(explanation.attributions) > 1 else ""
     return Subject(
-        values, given, axes, own, form_of(own, axes, values.shape), title, _explained(explanation, item, card),
-        f"attribution ({unit})", limit, clipped,
-    )  # fmt: skip
+        values=values,
+        given=one_item(inputs[name], own, item) if name in inputs else None,
+        axes=axes,
+        summed=summed,
+        card=own,
+        form=form,
+        title=account.method.replace("_", " ") + (f" · {name}" if len(explanation.attributions) > 1 else ""),
+        subtitle=_explained(account, item, card),
+        unit=unit_of(account),
+        limit=limit,
+        clipped=clipped,
+    )
+
+
+def unit_of(account: Account) -> str:
+    """Return what one unit of the attributions means, in words."""
+    unit = _UNITS.get(account.method, "{score}").format(score=account.explained or "score")
+    return f"attribution ({unit})"
+
+
+def _drawn(values: Array, form: Form, axes: str) -> tuple[Array, str]:
+    """Sum what a picture cannot show: the channels of an image, the axes before the last two of anything else."""
+    if form == "image" and "C" in axes:
+        many = values.shape[axes.index("C")] > 1
+        return channels_last(values, axes).sum(axis=-1), "channels summed" if many else ""
+    if form == "image":
+        return values.transpose([axes.index(letter) for letter in "HW"]), ""
+    if form != "heatmap" or values.ndim == 2:
+        return values, ""
+    leading = tuple(range(values.ndim - 2))
+    return values.sum(axis=leading), f"summed over axes {', '.join(str(a + 1) for a in leading)}"
+
+
+def channels_last(array: Array, axes: str) -> Array:
+    """Return an image as (H, W, C)."""
+    array = array.transpose([axes.index(letter) for letter in "HWC" if letter in axes])
+    return array if "C" in axes else array[..., None]
 
 
 def _named(explanation: Explanation, name: str | None) -> str:
@@ -117,8 +153,7 @@ def limits(values: Array, clip: float) -> tuple[float, bool]:
     return limit, bool(sizes.max() > limit)
 
 
-def _explained(explanation: Explanation, item: int, card: Card) -> str:
-    account = explanation.account
+def _explained(account: Account, item: int, card: Card) -> str:
     parts = [f"item {item}"]
     target = label_of(account, item, card)
     if item < len(account.score):
