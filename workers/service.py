@@ -35,7 +35,12 @@ class Service:
         raise NotImplementedError
 
     def add_model(
-        self, tenant: str, file: Path, externals: dict[str, Path], card: dict[str, Any] | None, name: str | None = None
+        self,
+        tenant: str,
+        file: Path,
+        externals: dict[str, Path],
+        card: dict[str, Any] | None,
+        name: str | None = None,
     ) -> tuple[ModelRecord, bool]:
         """Look at an uploaded model in the scan runner and keep it; True: it is new to this tenant."""
         raise NotImplementedError
@@ -52,7 +57,9 @@ class Service:
         """Forget a model; refused with Conflict while a job of it has not ended."""
         raise NotImplementedError
 
-    def add_dataset(self, tenant: str, file: Path, filename: str, media_type: str) -> tuple[DatasetRecord, bool]:
+    def add_dataset(
+        self, tenant: str, file: Path, filename: str, media_type: str
+    ) -> tuple[DatasetRecord, bool]:
         """Read an uploaded npy, npz, csv, parquet or zip of images in the scan runner and keep its arrays; True: new."""
         raise NotImplementedError
 
@@ -72,7 +79,9 @@ class Service:
         """Read an input file (npy, npz, csv, png, jpg) for one input of a model in the scan runner."""
         raise NotImplementedError
 
-    def submit(self, tenant: str, submission: Submission, idempotency_key: str | None = None) -> tuple[JobRecord, bool]:
+    def submit(
+        self, tenant: str, submission: Submission, idempotency_key: str | None = None
+    ) -> tuple[JobRecord, bool]:
         """Check a job against the stored description, commit it, and let the publisher wake a worker; False: known key."""
         raise NotImplementedError
 
@@ -81,8 +90,14 @@ class Service:
         raise NotImplementedError
 
     def jobs(
-        self, tenant: str, *, state: State | None = None, method: str | None = None, model: str | None = None,
-        limit: int = 50, cursor: str | None = None,
+        self,
+        tenant: str,
+        *,
+        state: State | None = None,
+        method: str | None = None,
+        model: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
     ) -> Page[JobRecord]:
         """List a tenant's jobs, newest first."""
         raise NotImplementedError

@@ -18,36 +18,68 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ONNXPLAIN_", frozen=True, extra="ignore")
 
-    data: Path = Field(Path("onnxplain-data"), description="Folder of the ledger, the blobs and the broker's log.")
-    database_url: str | None = Field(None, description="SQLAlchemy URL of the ledger; default: SQLite in the data folder.")
-    blob_url: str | None = Field(None, description="s3://, gs:// or az:// URL of the blobs; default: in the data folder.")
-    redis_url: str | None = Field(None, description="URL of the broker; `serve` starts one of its own when there is none.")
-    key_prefix: str = Field("onnxplain:", description="Prefix of every key in the broker, so that one can be shared.")
+    data: Path = Field(
+        Path("onnxplain-data"), description="Folder of the ledger, the blobs and the broker's log."
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the ledger; default: SQLite in the data folder."
+    )
+    blob_url: str | None = Field(
+        None, description="s3://, gs:// or az:// URL of the blobs; default: in the data folder."
+    )
+    redis_url: str | None = Field(
+        None, description="URL of the broker; `serve` starts one of its own when there is none."
+    )
+    key_prefix: str = Field(
+        "onnxplain:", description="Prefix of every key in the broker, so that one can be shared."
+    )
 
-    provider: Literal["cpu", "cuda"] = Field("cpu", description="What this worker runs models on; also its queue's name.")
-    slots: int = Field(default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, description="Chunks a worker runs at once.")
-    threads: int = Field(0, ge=0, description="Threads of one runner; 0: the machine's cores divided by the slots.")
+    provider: Literal["cpu", "cuda"] = Field(
+        "cpu", description="What this worker runs models on; also its queue's name."
+    )
+    slots: int = Field(
+        default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, description="Chunks a worker runs at once."
+    )
+    threads: int = Field(
+        0, ge=0, description="Threads of one runner; 0: the machine's cores divided by the slots."
+    )
 
     lease_seconds: float = Field(60.0, gt=0, description="How long a claim holds without being renewed.")
     renew_seconds: float = Field(15.0, gt=0, description="How often a claim is renewed.")
-    tick_seconds: float = Field(1.0, gt=0, description="How often a supervisor reads cancellation and writes progress.")
+    tick_seconds: float = Field(
+        1.0, gt=0, description="How often a supervisor reads cancellation and writes progress."
+    )
     reconcile_seconds: float = Field(15.0, gt=0, description="How often the reconciler sweeps.")
-    republish_seconds: float = Field(30.0, gt=0, description="Age from which a published, unclaimed chunk is published again.")
+    republish_seconds: float = Field(
+        30.0, gt=0, description="Age from which a published, unclaimed chunk is published again."
+    )
     heartbeat_seconds: float = Field(5.0, gt=0, description="How often a worker says that it consumes.")
-    drain_seconds: float = Field(30.0, gt=0, description="How long a stopping worker lets a chunk run before giving it back.")
+    drain_seconds: float = Field(
+        30.0, gt=0, description="How long a stopping worker lets a chunk run before giving it back."
+    )
     max_attempts: int = Field(3, ge=1, description="Attempts at a chunk of one item before it is dead.")
-    split_attempts: int = Field(2, ge=1, description="Attempts at a chunk of several items before it is split into single ones.")
+    split_attempts: int = Field(
+        2, ge=1, description="Attempts at a chunk of several items before it is split into single ones."
+    )
     chunk_seconds: float = Field(3.0, gt=0, description="Work that one chunk aims at.")
 
     run_seconds: float = Field(780.0, gt=0, description="Wall time of one chunk in its runner.")
     scan_seconds: float = Field(60.0, gt=0, description="Wall time of looking at one upload.")
     runner_memory: int = Field(8 * GiB, gt=0, description="Resident bytes at which a runner is killed.")
-    runners_memory: int = Field(12 * GiB, gt=0, description="Resident bytes of all warm runners of one machine.")
-    cancel_seconds: float = Field(2.0, gt=0, description="How long a runner may take to stop when asked, before it is killed.")
+    runners_memory: int = Field(
+        12 * GiB, gt=0, description="Resident bytes of all warm runners of one machine."
+    )
+    cancel_seconds: float = Field(
+        2.0, gt=0, description="How long a runner may take to stop when asked, before it is killed."
+    )
 
     model_bytes: int = Field(2 * GiB, gt=0, description="Greatest model, with its external data.")
-    input_bytes: int = Field(4 * GiB, gt=0, description="Greatest inputs of one job or data set, uncompressed.")
-    item_evaluations: int = Field(10_000_000, gt=0, description="Greatest estimated number of model evaluations per item.")
+    input_bytes: int = Field(
+        4 * GiB, gt=0, description="Greatest inputs of one job or data set, uncompressed."
+    )
+    item_evaluations: int = Field(
+        10_000_000, gt=0, description="Greatest estimated number of model evaluations per item."
+    )
     result_days: float = Field(30.0, gt=0, description="How long results are kept.")
     result_cache: bool = Field(True, description="Answer a job that was done before with its result.")
     idempotency_hours: float = Field(48.0, gt=0, description="How long an idempotency key is remembered.")

@@ -1,0 +1,62 @@
+"""Chunks: cut when the window has room, sized by what an item was measured to take."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workers.tables import Chunk, Job, Rate
+
+from .database import insert, now
+
+CHUNK_BYTES = 256 << 20
+CHUNK_ITEMS = 4096
+UNMEASURED_SHARE = 0.25
+SMOOTHING = 0.5
+
+
+def cut(session: Session, job: Job, seconds: float) -> Chunk:
+    """Cut the next chunk off a job that has items left."""
+    stop = min(job.items, job.cut + size(session, job, seconds))
+    chunk = _chunk(job, job.cut, stop)
+    job.cut = stop
+    session.add(chunk)
+    session.flush()
+    return chunk
+
+
+def split(session: Session, job: Job, chunk: Chunk) -> None:
+    """Replace a chunk by one chunk per item, so that one poisonous item does not fail its neighbours."""
+    chunk.state, chunk.lease = "split", None
+    session.add_all(_chunk(job, i, i + 1) for i in range(chunk.start, chunk.stop))
+    session.flush()
+
+
+def _chunk(job: Job, start: int, stop: int) -> Chunk:
+    return Chunk(job=job.id, tenant=job.tenant, queue=job.queue, level=job.level, start=start, stop=stop)
+
+
+def size(session: Session, job: Job, seconds: float) -> int:
+    """Return how many items make a chunk of about so many seconds."""
+    if not job.cuttable:
+        return job.items
+    measured = rate(session, job.work)
+    per_item = job.guess if measured is None else measured
+    share = UNMEASURED_SHARE if measured is None else 1.0
+    by_time = int(share * seconds / max(per_item, 1e-9))
+    by_bytes = CHUNK_BYTES // max(1, job.item_bytes)
+    return max(1, min(by_time, by_bytes, CHUNK_ITEMS))
+
+
+def rate(session: Session, work: str) -> float | None:
+    """Return the measured seconds per item of a kind of work, if it was ever done."""
+    return session.scalars(select(Rate.seconds).where(Rate.work == work)).first()
+
+
+def measure(session: Session, work: str, seconds: float) -> None:
+    """Take a measurement into the rate of a kind of work."""
+    row = insert(session, Rate).values(work=work, seconds=seconds, measured=now())
+    smoothed = Rate.seconds * (1 - SMOOTHING) + seconds * SMOOTHING
+    session.execute(
+        row.on_conflict_do_update(index_elements=["work"], set_={"seconds": smoothed, "measured": now()})
+    )

@@ -1,0 +1,195 @@
+"""Claims: one worker at a time holds a chunk, by lease and fence; attempts are counted where the claim is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, or_, update
+from sqlalchemy.orm import Session
+
+from explainers.errors import ExplainError
+from workers.errors import Crashed
+from workers.settings import Settings
+from workers.tables import OPEN_JOB, Chunk, Job
+
+from . import chunks, counters, jobs, uses
+from .database import affected, now
+
+DEAD_HINT = (
+    "it was tried {n} times and the process died each time; the model or this input brings the runtime down"
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A chunk in hand: what to run, and the fence that proves whose it is."""
+
+    chunk: int
+    fence: int
+    attempts: int
+    start: int
+    stop: int
+    job: str
+    tenant: str
+    model: str
+    card: dict[str, Any]
+    method: str
+    params: dict[str, Any]
+    target: dict[str, Any]
+    seed: int
+    inputs: dict[str, Any]
+    items: int
+    work: str
+
+    @property
+    def count(self) -> int:
+        """The number of items."""
+        return self.stop - self.start
+
+
+def claim(session: Session, id: int, worker: str, pid: int, settings: Settings) -> Claim | None:
+    """Take a chunk that is queued, or whose lease ran out; None: another has it, or it has ended."""
+    free = or_(Chunk.state == "queued", and_(Chunk.state == "running", Chunk.lease < now()))
+    taken = session.execute(
+        update(Chunk).where(Chunk.id == id, free, Chunk.attempts < settings.max_attempts)
+        .values(state="running", attempts=Chunk.attempts + 1, fence=Chunk.fence + 1, worker=worker, pid=pid,
+                lease=now() + settings.lease_seconds, done=0, total=0, unit="")
+        .returning(Chunk.job)
+    ).first()  # fmt: skip
+    if taken is None:
+        counters.add(session, "duplicate_deliveries")
+        return None
+    job = jobs.locked(session, taken.job)
+    chunk = session.get_one(Chunk, id, populate_existing=True)
+    if job.state not in OPEN_JOB:
+        chunk.state, chunk.lease = "cancelled", None
+        return None
+    jobs.begin(session, job, chunk.attempts)
+    return _claim(job, chunk)
+
+
+def _claim(job: Job, chunk: Chunk) -> Claim:
+    return Claim(
+        chunk.id, chunk.fence, chunk.attempts, chunk.start, chunk.stop, job.id, job.tenant, job.model, job.card,
+        job.method, job.params, job.target, job.seed, job.inputs, job.items, job.work,
+    )  # fmt: skip
+
+
+def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
+    """Extend a lease; False: the chunk is another's, or its job has ended."""
+    return affected(session, update(Chunk).where(*_mine(claim)).values(lease=now() + lease_seconds)) > 0
+
+
+def report(session: Session, claim: Claim, done: int, total: int, unit: str) -> bool:
+    """Write the progress of a chunk and of its job; False: the chunk is no longer ours."""
+    if not affected(session, update(Chunk).where(*_mine(claim)).values(done=done, total=total, unit=unit)):
+        return False
+    jobs.advance(session, jobs.locked(session, claim.job))
+    return True
+
+
+def held(session: Session, claim: Claim) -> bool:
+    """Say whether a chunk is still ours."""
+    return session.query(Chunk.id).where(*_mine(claim)).first() is not None
+
+
+def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool:
+    """Write a chunk's result once, under its fence; False: somebody else has written or taken it."""
+    changed = (
+        update(Chunk)
+        .where(*_mine(claim))
+        .values(state="succeeded", result=digest, seconds=seconds, lease=None)
+    )
+    if not affected(session, changed):
+        counters.add(session, "attempts", "lost")
+        return False
+    job = jobs.locked(session, claim.job)
+    uses.add(session, claim.tenant, "result", claim.job, digest)
+    counters.add(session, "attempts", "succeeded")
+    counters.add(session, "explain_seconds", claim.method, seconds)
+    chunks.measure(session, claim.work, seconds / claim.count)
+    _close(session, job, claim.count)
+    return True
+
+
+def give_back(session: Session, claim: Claim) -> None:
+    """Return a chunk unharmed, without spending an attempt."""
+    changed = update(Chunk).where(*_mine(claim)).values(
+        state="queued", attempts=Chunk.attempts - 1, published=None, lease=None
+    )  # fmt: skip
+    if affected(session, changed):
+        counters.add(session, "attempts", "given_back")
+
+
+def refuse(session: Session, claim: Claim, error: ExplainError, *, all_items: bool) -> None:
+    """Write why a chunk cannot be explained: every item alike fails the job, else items are tried one by one."""
+    chunk, job = _locked(session, claim)
+    if chunk is None:
+        return
+    counters.add(session, "attempts", "refused")
+    if all_items:
+        chunk.state, chunk.error, chunk.lease = "failed", error.to_json(), None
+        jobs.fail(session, job, error.to_json())
+    elif claim.count > 1:
+        chunks.split(session, job, chunk)
+    else:
+        _fail(session, job, chunk, error)
+
+
+def crash(
+    session: Session, claim: Claim, error: ExplainError, settings: Settings, *, tries: int | None = None
+) -> None:
+    """Write that the process which ran a chunk died: it is tried again, then split, then dead."""
+    chunk, job = _locked(session, claim)
+    if chunk is not None:
+        crashed(session, job, chunk, error, settings, tries=tries)
+
+
+def crashed(
+    session: Session,
+    job: Job,
+    chunk: Chunk,
+    error: ExplainError,
+    settings: Settings,
+    *,
+    tries: int | None = None,
+) -> None:
+    """Put a chunk whose runner or worker died back, unless its attempts are spent."""
+    counters.add(session, "attempts", error.code)
+    several = chunk.stop - chunk.start > 1
+    cap = min(tries or settings.max_attempts, settings.split_attempts if several else settings.max_attempts)
+    if chunk.attempts < cap:
+        chunk.state, chunk.lease, chunk.published, chunk.fence = "queued", None, None, chunk.fence + 1
+    elif several and job.cuttable:
+        chunks.split(session, job, chunk)
+    else:
+        job.dead = True
+        _fail(session, job, chunk, _spent(error, chunk.attempts))
+
+
+def _spent(error: ExplainError, attempts: int) -> ExplainError:
+    return Crashed(DEAD_HINT.format(n=attempts)) if isinstance(error, Crashed) else error
+
+
+def _fail(session: Session, job: Job, chunk: Chunk, error: ExplainError) -> None:
+    chunk.state, chunk.error, chunk.lease = "failed", error.to_json(), None
+    job.error = job.error or error.to_json()
+    _close(session, job, chunk.stop - chunk.start)
+
+
+def _close(session: Session, job: Job, items: int) -> None:
+    session.flush()
+    job.done_items += items
+    jobs.advance(session, job)
+    jobs.settle(session, job)
+
+
+def _locked(session: Session, claim: Claim) -> tuple[Chunk | None, Job]:
+    job = jobs.locked(session, claim.job)
+    chunk = session.get_one(Chunk, claim.chunk, populate_existing=True)
+    return (chunk if chunk.fence == claim.fence and chunk.state == "running" else None), job
+
+
+def _mine(claim: Claim) -> tuple[Any, ...]:
+    return Chunk.id == claim.chunk, Chunk.fence == claim.fence, Chunk.state == "running"

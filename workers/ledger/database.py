@@ -1,0 +1,129 @@
+"""The ledger's database: how it is opened, locked and asked for the time; the only place that knows the dialect."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Float,
+    create_engine,
+    event,
+    make_url,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import FunctionElement
+
+BUSY_SECONDS = 30.0
+
+
+class now(FunctionElement[float]):  # noqa: N801  a function of SQL, written as such
+    """The ledger's clock in seconds since 1970."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(now)
+def _now(_element: Any, _compiler: Any, **_options: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+class Database:
+    """An engine with one way to read and one way to write; open it after a fork."""
+
+    def __init__(self, url: str, *, pooled: bool = True) -> None:
+        """Open a database; `pooled=False` keeps no connection between uses, for a process that forks."""
+        self.engine = _engine(url, pooled)
+        self._writer = self.engine.execution_options(immediate=True)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session that sees one state of the ledger and changes nothing."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session that holds the write lock (SQLite) or a transaction, and commit at the end."""
+        connection = self._locked()
+        try:
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+                session.flush()
+                connection.commit()
+        finally:
+            connection.close()
+
+    def _locked(self) -> Connection:
+        """Begin a writing transaction; SQLite's lock times out rarely under load, and is then asked for again."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            connection = self._writer.connect()
+            try:
+                connection.begin()
+                return connection
+            except OperationalError as e:
+                connection.close()
+                if "locked" not in str(e) or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))
+
+
+def clock(session: Session) -> float:
+    """Return the ledger's time."""
+    return session.scalars(select(now())).one()
+
+
+def affected(session: Session, statement: Executable) -> int:
+    """Execute a changing statement and return how many rows it changed."""
+    return int(cast(CursorResult[Any], session.execute(statement)).rowcount)
+
+
+def insert(session: Session, table: type[Any]) -> sqlite.Insert:
+    """Return an INSERT of the session's dialect, which knows ON CONFLICT."""
+    at_home = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
+    return cast(sqlite.Insert, at_home(table))  # both spell ON CONFLICT alike
+
+
+def _engine(url: str, pooled: bool) -> Engine:
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"pool_size": 16, "max_overflow": 48} if pooled else {"poolclass": NullPool}
+    engine = create_engine(url, pool_pre_ping=pooled and not sqlite, **options)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # the driver must not begin by itself: only we know whether a transaction will write
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

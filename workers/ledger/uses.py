@@ -1,0 +1,31 @@
+"""Who needs which blob."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from workers.tables import BlobUse
+
+from .database import insert
+
+
+def add(session: Session, tenant: str, kind: str, owner: str, digest: str) -> None:
+    """Note that an owner needs a blob."""
+    row = insert(session, BlobUse).values(tenant=tenant, kind=kind, owner=owner, digest=digest)
+    session.execute(row.on_conflict_do_nothing())
+
+
+def drop(session: Session, kind: str, owner: str) -> list[str]:
+    """Forget what an owner needed; return the blobs that nobody needs now."""
+    mine = (BlobUse.kind == kind, BlobUse.owner == owner)
+    digests = list(session.scalars(select(BlobUse.digest).where(*mine)))
+    session.execute(delete(BlobUse).where(*mine))
+    return [d for d in digests if not used(session, d)]
+
+
+def used(session: Session, digest: str) -> bool:
+    """Return whether anybody needs a blob."""
+    return (
+        session.scalars(select(BlobUse.digest).where(BlobUse.digest == digest).limit(1)).first() is not None
+    )

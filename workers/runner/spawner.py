@@ -1,0 +1,42 @@
+"""Starts processes from one thread that never ends: the parent-death signal fires when the starting *thread* ends."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+_lock = threading.Lock()
+_thread: _Spawner | None = None
+
+
+class _Spawner(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="spawner", daemon=True)
+        self.pid = os.getpid()
+        self.orders: queue.SimpleQueue[tuple[Start, Future[Any]]] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        while True:
+            start, answer = self.orders.get()
+            try:
+                answer.set_result(start())
+            except OSError as e:
+                answer.set_exception(e)
+
+
+def spawn(start: Start) -> subprocess.Popen[bytes]:
+    """Start a process in the spawning thread of this process (a fork gets a thread of its own)."""
+    global _thread  # noqa: PLW0603  one thread per process
+    with _lock:
+        if _thread is None or _thread.pid != os.getpid():
+            _thread = _Spawner()
+            _thread.start()
+        answer: Future[subprocess.Popen[bytes]] = Future()
+        _thread.orders.put((start, answer))
+    return answer.result()
