@@ -21,7 +21,9 @@ PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)",
 
 def methods_table() -> str:
     """Return one row per method: name, summary, family, paper."""
-    rows = (f"| `{m.name}` | {m.summary} | {m.family} | {link(m.paper)} |" for m in registry.methods().values())
+    rows = (
+        f"| `{m.name}` | {m.summary} | {m.family} | {link(m.paper)} |" for m in registry.methods().values()
+    )
     return "\n".join(["| method | what it does | family | paper |", "|---|---|---|---|", *rows])
 
 

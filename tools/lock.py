@@ -22,7 +22,9 @@ def fresh_freeze(folder: Path) -> list[str]:
     venv.create(folder, with_pip=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "-e", f"{ROOT}[all]"], check=True)
-    run = subprocess.run([*pip, "freeze", "--exclude-editable"], check=True, stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(
+        [*pip, "freeze", "--exclude-editable"], check=True, stdout=subprocess.PIPE, text=True
+    )
     return run.stdout.splitlines()
 
 

@@ -22,7 +22,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wheel = build(Path(folder))
         checker = Path(sys.executable).with_name("check-wheel-contents")
-        return subprocess.run([checker, "--toplevel", "explainers", str(wheel)], check=False, cwd=ROOT).returncode
+        return subprocess.run(
+            [checker, "--toplevel", "explainers", str(wheel)], check=False, cwd=ROOT
+        ).returncode
 
 
 if __name__ == "__main__":

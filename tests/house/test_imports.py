@@ -37,7 +37,9 @@ def test_a_process_loads_only_its_own_layer(statement, needed, banned, root):
 
 
 def test_every_module_of_the_api_imports_without_a_model_library(sources, root):
-    names = [".".join(p.with_suffix("").parts) for p in sources if p.parts[0] == "api" and p.name != "__init__.py"]
+    names = [
+        ".".join(p.with_suffix("").parts) for p in sources if p.parts[0] == "api" and p.name != "__init__.py"
+    ]
     assert loaded("import " + ", ".join(names), root).isdisjoint(MODEL)
 
 
