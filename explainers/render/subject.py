@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from explainers.errors import InvalidRequest
+from explainers.layout import axes_of, is_image
 from explainers.types import Account, Array, Arrays, Card, Explanation, InputCard
 
 Form = Literal["image", "series", "bars", "heatmap"]
@@ -112,29 +113,9 @@ def one_item(array: Array, card: InputCard, item: int) -> Array:
     return array if card.batch_axis is None else np.take(array, item, axis=card.batch_axis)
 
 
-def axes_of(card: InputCard, shape: tuple[int, ...]) -> str:
-    """Return a letter per axis of one item, from the card's layout or, for pictures and series, from the shape."""
-    given = (card.layout or "").upper().replace("N", "", 1)
-    if len(given) == len(shape) and given:
-        return given
-    if card.kind in ("image", "any") and len(shape) == 3:
-        return _image_axes(shape)
-    if card.kind == "image" and len(shape) == 2:
-        return "HW"
-    if card.kind == "series" and len(shape) in (1, 2):
-        return "T" if len(shape) == 1 else ("TC" if shape[0] >= shape[1] else "CT")
-    return ""
-
-
-def _image_axes(shape: tuple[int, ...]) -> str:
-    if shape[0] in (1, 3) and min(shape[1:]) > 3:
-        return "CHW"
-    return "HWC" if shape[2] in (1, 3) and min(shape[:2]) > 3 else ""
-
-
 def form_of(card: InputCard, axes: str, shape: tuple[int, ...]) -> Form:
     """Choose how an input is drawn: by its axes, then by its length."""
-    if {"H", "W"} <= set(axes) <= {"C", "H", "W"}:
+    if is_image(axes):
         return "image"
     words = card.kind in ("text", "tokens", "tabular")
     if "T" in axes and set(axes) <= {"T", "C"} and not words:
