@@ -5,6 +5,7 @@ COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY explainers explainers
 COPY workers workers
 COPY api api
+COPY docker/gunicorn.conf.py docker/
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c requirements.lock -e '.[api,workers,cpu]'
 
 FROM python:3.11-slim-bookworm
@@ -16,4 +17,4 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABL
 WORKDIR /app
 USER onnxplain
 EXPOSE 8000
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "32", "api.app:create_app()"]
+CMD ["gunicorn", "-c", "docker/gunicorn.conf.py"]

@@ -48,12 +48,9 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def link(paper: str) -> str:
-    """Return a citation in Markdown, linked where it is an arXiv number or a DOI."""
-    if found := re.fullmatch(r"arXiv:(\S+)", paper):
-        return f"[{paper}](https://arxiv.org/abs/{found[1]})"
-    if found := re.fullmatch(r"doi:(\S+)", paper):
-        return f"[{paper}](https://doi.org/{found[1]})"
-    return paper
+    """Return a citation in Markdown, its arXiv number or DOI linked."""
+    paper = re.sub(r"arXiv:([\d.]+\d)", r"[arXiv:\1](https://arxiv.org/abs/\1)", paper)
+    return re.sub(r"doi:(\S+[\w])", r"[doi:\1](https://doi.org/\1)", paper)
 
 
 def method_section(m: registry.Method) -> str:
