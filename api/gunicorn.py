@@ -1,0 +1,45 @@
+"""gunicorn's configuration: `gunicorn -c python:api.gunicorn`; one process of many threads, for answers that wait."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from api.listening import BindRefused, check_host
+
+wsgi_app = "api.wsgi:application()"
+bind = ["127.0.0.1:8000"]
+workers = 1
+worker_class = "gthread"
+threads = 32
+worker_connections = 1000
+keepalive = 5
+timeout = 60
+graceful_timeout = 5
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+# the heartbeat file belongs in memory: it must not wait for a disk, and a read-only root has no other place
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+proc_name = "onnxplain-api"
+
+
+def on_starting(server: Any) -> None:
+    """Refuse to start on an address that other machines can reach."""
+    for address in server.cfg.address:
+        if isinstance(address, tuple):
+            try:
+                check_host(str(address[0]))
+            except BindRefused as e:
+                raise SystemExit(str(e)) from e
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Close the service of a process that ends."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["service"].close()

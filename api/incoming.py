@@ -1,0 +1,110 @@
+"""Bodies on their way in: files go to disk under names of our own, JSON comes from the body or the part `request`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from flask import Flask, Request, Response, current_app, request
+from werkzeug.datastructures import FileStorage
+
+from explainers.errors import InvalidRequest
+
+from .problems import Problem, problem
+from .strict_json import MalformedJson, loads
+
+JSON_BYTES = 64 << 20
+FORM_BYTES = 1 << 20
+PARTS = 1000
+STALL_SECONDS = 60.0
+_CHUNK = 1 << 20
+_STALE_SECONDS = 24 * 3600
+
+
+def folder(data: Path) -> Path:
+    """Return the folder of unfinished uploads, without those that a killed process left behind."""
+    place = data / "incoming"
+    place.mkdir(parents=True, exist_ok=True)
+    for file in place.iterdir():
+        if file.stat().st_mtime < time.time() - _STALE_SECONDS:
+            file.unlink(missing_ok=True)
+    return place
+
+
+def install(app: Flask, limits: dict[str, int]) -> None:
+    """Hold every upload to the limit of its noun, and every connection to a pace."""
+
+    def bound() -> None:
+        json = request.mimetype == "application/json"
+        request.max_content_length = JSON_BYTES if json else limits.get(request.blueprint or "", JSON_BYTES)
+        connection = request.environ.get("gunicorn.socket")
+        if connection is not None:
+            connection.settimeout(STALL_SECONDS)
+
+    app.before_request(bound)
+    app.register_error_handler(TimeoutError, _stalled)
+
+
+def _stalled(_error: TimeoutError) -> Response:
+    return problem(
+        408, f"nothing of the body came for {STALL_SECONDS:.0f} s; send it again", {"Connection": "close"}
+    )
+
+
+class IncomingRequest(Request):
+    """A request whose uploads lie in files and whose JSON is read strictly."""
+
+    def _get_file_stream(self, *_args: Any, **_kwargs: Any) -> IO[bytes]:
+        # werkzeug's hook; the file is removed when the request is closed
+        return _new_file()
+
+    def get_json(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Return the JSON body, or that of the part `request` of a multipart body."""
+        if self.mimetype == "multipart/form-data":
+            return loads(self._part())
+        if self.mimetype != "application/json":
+            raise Problem(
+                415, "send the request as application/json, or as multipart/form-data with a part `request`"
+            )
+        return super().get_json(force=True)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
+        """Refuse a body that is no JSON with what is wrong about it."""
+        raise MalformedJson(str(e)) from e
+
+    def _part(self) -> bytes:
+        if "request" in self.files:
+            stream = self.files["request"].stream
+            stream.seek(0)
+            part = stream.read(JSON_BYTES + 1)
+            if len(part) > JSON_BYTES:
+                raise Problem(
+                    413, f"the part `request` is larger than {JSON_BYTES} bytes; send the inputs as files"
+                )
+            return part
+        if "request" not in self.form:
+            raise InvalidRequest.of(
+                [{"pointer": "", "detail": "a multipart job needs a part `request` with its JSON"}]
+            )
+        return self.form["request"].encode()
+
+
+def _new_file() -> IO[bytes]:
+    return tempfile.NamedTemporaryFile("w+b", dir=current_app.extensions["incoming"])
+
+
+def save_body(request: Request) -> IO[bytes]:
+    """Write the raw body to a file, in pieces; the caller closes it, which removes it."""
+    file = _new_file()
+    shutil.copyfileobj(request.stream, file, _CHUNK)
+    file.flush()
+    return file
+
+
+def path_of(part: FileStorage) -> Path:
+    """Return where an uploaded part lies."""
+    part.stream.flush()
+    return Path(part.stream.name)

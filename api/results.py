@@ -1,0 +1,76 @@
+"""/v1/jobs/{id}/...: what a finished job left: the account, the arrays, pictures, the manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from apiflask.schemas import FileSchema
+from flask import Response, send_file
+
+from .answers import ManifestAnswer, ResultAnswer
+from .context import service, tenant
+from .problems import Problem
+
+blueprint = APIBlueprint("results", __name__, url_prefix="/v1/jobs/<id>")
+
+_ABSENT = {
+    409: "The job has not ended (Retry-After says when to come again), or it has no result.",
+    410: "The result is no longer kept.",
+}
+
+
+def _require_result(id: str) -> None:
+    """Refuse where there is no result and will be none; the service itself refuses where there is none yet."""
+    job = service().job(tenant(), id)
+    if job.state in ("failed", "cancelled"):
+        why = (job.error or {}).get("detail", "it was cancelled")
+        code, title = f"job-{job.state}", "The job has no result"
+        raise Problem(409, f"the job has no result: {why}", code=code, title=title, error=job.error)
+
+
+@blueprint.get("/result")
+@blueprint.output(ResultAnswer)
+@blueprint.doc(operation_id="job_result", responses=_ABSENT)
+def result(id: str) -> Any:
+    """Answer the job with its account, and which arrays there are."""
+    _require_result(id)
+    return ResultAnswer.of_result(service().result(tenant(), id))
+
+
+@blueprint.get("/result.npz")
+@blueprint.output(
+    FileSchema(type="string", format="binary"),
+    content_type="application/zip",
+    description="A NumPy .npz file.",
+)
+@blueprint.doc(operation_id="job_arrays", responses=_ABSENT)
+def arrays(id: str) -> Any:
+    """Answer the arrays: attribution.<input>, output.<name>, and meta, the account as JSON."""
+    _require_result(id)
+    record = service().result(tenant(), id)
+    answer = send_file(
+        record.npz, "application/zip", as_attachment=True, download_name=f"{id}.npz", etag=record.digest
+    )
+    answer.headers["Digest"] = f"sha-256={record.digest}"
+    return answer
+
+
+@blueprint.get("/items/<int:item>.png")
+@blueprint.output(
+    FileSchema(type="string", format="binary"), content_type="image/png", description="A picture."
+)
+@blueprint.doc(operation_id="job_picture", responses=_ABSENT)
+def picture(id: str, item: int) -> Any:
+    """Answer the picture of one item: the input, and its attribution over it."""
+    _require_result(id)
+    return Response(service().picture(tenant(), id, item), content_type="image/png")
+
+
+@blueprint.get("/manifest")
+@blueprint.output(ManifestAnswer)
+@blueprint.doc(operation_id="job_manifest", responses=_ABSENT)
+def manifest(id: str) -> Any:
+    """Answer what is needed to run the job again and compare."""
+    _require_result(id)
+    return ManifestAnswer.model_validate(service().manifest(tenant(), id))

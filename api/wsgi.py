@@ -1,0 +1,16 @@
+"""What gunicorn loads: the app on a service that is opened after the fork."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+
+from workers.service import Service
+from workers.settings import Settings
+
+from .app import create_app
+
+
+def application() -> APIFlask:
+    """Open the service that the environment describes, and return the app on it."""
+    settings = Settings()
+    return create_app(Service.open(settings), settings)
