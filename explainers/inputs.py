@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InvalidRequest
-from .pixels import from_pixels, item_shape, pixels_of
+from .pixels import fit, item_shape, read_picture
 from .types import Array, Arrays, InputCard, TensorSpec
 
 IMAGES = (".png", ".jpg", ".jpeg")
@@ -35,7 +35,9 @@ def read_file(
     try:
         suffix = suffix_of(filename)
         if suffix in IMAGES:
-            return from_pixels(pixels_of(path, filename, spec, card, resize=resize), spec, card)
+            with path.open("rb") as file:
+                pixels = read_picture(file, filename)[None]
+            return fit(pixels, spec, card, resize=resize, name=filename)
         if suffix in TABLES:
             return _from_table(*read_table(path, filename, words=spec.dtype == "str"), spec, card, filename)
         return _only(read_arrays(path, filename), spec.name, filename)
