@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,12 @@ class Params(BaseModel):
     explain_inputs: list[str] | None = Field(
         None, description="Names of the inputs to explain; by default all float inputs and all token inputs."
     )
+
+
+class BackwardParams(Params):
+    """What every backward method can be asked."""
+
+    at: str | None = Field(None, description="Attribute to this inner tensor in place of the inputs.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def method(
         name = function.__name__
         if name in METHODS:
             raise RuntimeError(f"method {name!r} is registered twice")
-        params = get_type_hints(function)["params"]
+        # only this annotation is looked up: the others name types that must not be imported here
+        params = function.__globals__[function.__annotations__["params"]]
         summary = (function.__doc__ or "").strip().splitlines()[0]
         wanted = needs or ("grad" if family == "backward" else "run")
         METHODS[name] = Method(

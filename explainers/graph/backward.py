@@ -48,7 +48,7 @@ def _through(
     if g is None:
         return []
     results = how.rule(op, g, y, *node.inputs, **attributes(node))
-    results = results if isinstance(results, tuple | list) else (results,)
+    results = results if isinstance(results, tuple | list) else (results, *[None] * len(node.inputs))
     if len(results) < len(node.inputs):
         raise RuntimeError(f"the rule of {key(node)} gave {len(results)} results for {len(node.inputs)} inputs")
     out = []
@@ -65,6 +65,7 @@ def _through(
 def _fit(op: Builder, g: ir.Value, y: ir.Value, x: ir.Value, broadcasts: bool) -> ir.Value:
     if broadcasts:
         g = op.reduce_to(g, dimensions(y), x)
-    if x.dtype is not None and g.dtype is not None and g.dtype != x.dtype:
+    # the cotangent of a quantised tensor stays a float
+    if x.dtype is not None and g.dtype is not None and g.dtype != x.dtype and x.dtype.is_floating_point():
         g = op.Cast(g, to=int(x.dtype))
     return g

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -16,12 +16,12 @@ class Path:
     """The nodes from the explained tensors to the target, and what stands in the way."""
 
     nodes: list[ir.Node]
-    """In topological order; each carries float values that depend on an explained tensor towards the target."""
+    """In topological order; each passes real numbers that depend on an explained tensor towards the target."""
     active: frozenset[ir.Value]
-    """Float tensors on the path."""
+    """The tensors between them."""
     blockers: list[Blocker]
     piecewise_constant: list[ir.Node]
-    """Nodes that depend on an explained tensor and steer the target, but whose output is not a float."""
+    """Nodes that depend on an explained tensor and steer the target, but whose output has no slope."""
 
 
 def is_float(v: ir.Value) -> bool:
@@ -30,53 +30,67 @@ def is_float(v: ir.Value) -> bool:
 
 
 def find_path(graph: ir.Graph, sources: Collection[ir.Value], target: ir.Value, table: Table) -> Path:
-    """Trace which float tensors lead from the sources to the target and look every node up in the table."""
-    reached = set(sources)
-    touched: list[ir.Node] = []
+    """Trace which tensors lead from the sources to the target with a slope, and look every node up in the table."""
+    touched, smooth = _forward(graph, sources)
+    nodes = _towards(touched, target, smooth)
+    active = {v for n in nodes for v in [*node_inputs(n), *n.outputs] if v in smooth}
+    steps = [n for n in _steering(touched, target) if n not in nodes and not any(v in smooth for v in n.outputs)]
+    blockers = [_blocker(n) for n in nodes if key(n) not in table]
+    if not nodes and target not in sources:
+        blockers = [_blocker(n) for n in steps if any(v in smooth for v in node_inputs(n))]
+    return Path(nodes, frozenset(active | {target}), blockers, steps)
+
+
+def _forward(graph: ir.Graph, sources: Collection[ir.Value]) -> tuple[list[ir.Node], set[ir.Value]]:
+    """Return the nodes that depend on a source, and the tensors that do so with a slope."""
+    reached, smooth, touched = set(sources), set(sources), []
     for node in graph:
-        if any(v in reached for v in node_inputs(node)):
+        inputs = node_inputs(node)
+        if any(v in reached for v in inputs):
             touched.append(node)
-            reached.update(v for v in node.outputs if v not in sources)
-    smooth = set(sources)
-    for node in touched:
-        if any(v in smooth for v in node_inputs(node)):
-            smooth.update(v for v in node.outputs if is_float(v))
-    needed, on_path, steps = {target}, [], []
-    for node in reversed(touched):
-        if not any(v in needed for v in node.outputs):
-            continue
-        live = [v for v in node.outputs if v in needed]
-        needed.update(v for v in node_inputs(node) if v in reached and v not in sources or v in smooth)
-        if any(v in smooth and is_float(v) for v in live) and any(v in smooth for v in node_inputs(node)):
-            on_path.append(node)
-        elif not any(is_float(v) for v in live):
-            steps.append(node)
-    on_path.reverse()
-    smooth_path = _carrying(on_path, smooth, target)
-    blockers = [_blocker(n, table) for n in smooth_path if not _passable(n, table)]
-    if not smooth_path and target not in sources:
-        blockers = [_step_blocker(n) for n in reversed(steps)] or blockers
-    active = {v for n in smooth_path for v in [*node_inputs(n), *n.outputs] if v in smooth and is_float(v)}
-    return Path(smooth_path, frozenset(active | {target}), blockers, steps[::-1])
+            reached.update(node.outputs)
+            if any(v in smooth for v in inputs):
+                smooth.update(v for v in node.outputs if _carries(node, v, smooth))
+    return touched, smooth
 
 
-def _carrying(nodes: Sequence[ir.Node], smooth: Collection[ir.Value], target: ir.Value) -> list[ir.Node]:
-    """Keep the nodes from which the target can be reached through float tensors alone."""
+def _carries(node: ir.Node, v: ir.Value, smooth: Collection[ir.Value]) -> bool:
+    """A quantised tensor stands for real numbers, wherever it is moved to."""
+    if is_float(v) or node.op_type == "QuantizeLinear":
+        return True
+    moved = [x for x in node_inputs(node) if x in smooth]
+    return v is node.outputs[0] and bool(moved) and all(x.dtype == v.dtype for x in moved)
+
+
+def _towards(nodes: list[ir.Node], target: ir.Value, smooth: Collection[ir.Value]) -> list[ir.Node]:
+    """Keep the nodes from which the target can be reached through tensors with a slope."""
     wanted, kept = {target}, []
     for node in reversed(nodes):
-        if any(v in wanted for v in node.outputs if is_float(v)):
+        inputs = [v for v in node_inputs(node) if v in smooth]
+        if inputs and any(v in wanted for v in node.outputs if v in smooth):
             kept.append(node)
-            wanted.update(v for v in node_inputs(node) if v in smooth and is_float(v))
+            wanted.update(inputs)
+    return kept[::-1]
+
+
+def _steering(nodes: list[ir.Node], target: ir.Value) -> list[ir.Node]:
+    """Keep the nodes from which the target can be reached at all."""
+    wanted, kept = {target}, []
+    for node in reversed(nodes):
+        if any(v in wanted for v in node.outputs):
+            kept.append(node)
+            wanted.update(node_inputs(node))
     return kept[::-1]
 
 
 def node_inputs(node: ir.Node) -> list[ir.Value]:
-    """Return the tensors a node reads, those of its subgraphs that come from outside included."""
+    """Return the tensors a node reads, those that its subgraphs take from outside included."""
     own = [v for v in node.inputs if v is not None]
-    return own + [v for v in _captured(node) if v not in own]
+    return own + [v for v in captured(node) if v not in own]
 
 
-def _captured(node: ir.Node) -> list[ir.Value]:
+def captured(node: ir.Node) -> list[ir.Value]:
+    """Return the outer tensors that a node's subgraphs read."""
     graphs = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
     found: dict[ir.Value, None] = {}
     for graph in graphs:
@@ -86,20 +100,11 @@ def _captured(node: ir.Node) -> list[ir.Value]:
     return list(found)
 
 
-def _passable(node: ir.Node, table: Table) -> bool:
-    return key(node) in table
+def node_name(node: ir.Node) -> str:
+    """Return what a user can find a node by: its name, or that of its first output."""
+    return node.name or node.outputs[0].name or node.op_type
 
 
-def _blocker(node: ir.Node, table: Table) -> Blocker:
-    del table
+def _blocker(node: ir.Node) -> Blocker:
     reason = NO_DERIVATIVE.get(key(node), "onnxplain has no derivative for this operator")
-    return Blocker(node=node.name or node.outputs[0].name or "", operator=key(node), reason=reason)
-
-
-def _step_blocker(node: ir.Node) -> Blocker:
-    reason = NO_DERIVATIVE.get(key(node), f"its output is {_dtype(node)}: piecewise constant, the derivative is 0")
-    return Blocker(node=node.name or node.outputs[0].name or "", operator=key(node), reason=reason)
-
-
-def _dtype(node: ir.Node) -> str:
-    return str(node.outputs[0].dtype).lower() if node.outputs[0].dtype else "not a float"
+    return Blocker(node=node_name(node), operator=key(node), reason=reason)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import onnx_ir as ir
 
 Rule = Callable[..., Any]
-"""`rule(op, g, y, *inputs, **attributes)` -> one value per input (None: nothing flows; a function: called if it is needed)."""
+"""`rule(op, g, y, *inputs, **attributes)` -> one value per input (None: nothing flows; a function: called if it is needed);
+a bare value is the first input's and nothing flows to the others."""
 
 
 @dataclass(frozen=True)

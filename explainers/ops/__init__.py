@@ -5,5 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from ..graph.table import VJPS
+
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["VJPS"]

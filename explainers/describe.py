@@ -1,0 +1,87 @@
+"""What can be said of a model without running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+
+from .errors import ExplainError, InvalidRequest
+from .graph.build import dimensions
+from .graph.explanation import choose, find_target
+from .graph.paths import find_path
+from .graph.prepare import prepare
+from .graph.table import key
+from .ops import VJPS
+from .registry import Params
+from .signature import first_output
+from .types import Card, ModelDescription, Support, TensorSpec
+
+
+def numpy_name(dtype: ir.DataType | None) -> str:
+    """Return a type's numpy name; strings are `str`, what numpy does not know keeps its ONNX name."""
+    if dtype is None or dtype == ir.DataType.UNDEFINED:
+        return "unknown"
+    return "str" if dtype == ir.DataType.STRING else dtype.numpy().name
+
+
+def spec(v: ir.Value, batch_axis: int | None = None) -> TensorSpec:
+    """Return a tensor's spec."""
+    dtype = numpy_name(v.dtype) if isinstance(v.type, ir.TensorType) else "sequence"
+    return TensorSpec(name=v.name or "", dtype=dtype, shape=dimensions(v), batch_axis=batch_axis)
+
+
+def batch_axis(v: ir.Value, first: ir.Value, card: Card) -> int | None:
+    """Return the axis of an input that counts items: the card's word, else where the first input's batch symbol stands."""
+    if v.name in card.inputs:
+        return card.inputs[v.name].batch_axis
+    dims, lead = dimensions(v) or [], (dimensions(first) or [None])[0]
+    if not dims:
+        return None
+    if isinstance(lead, str) and lead in dims:
+        return dims.index(lead)
+    if isinstance(lead, int) and dims[0] != lead:
+        return None
+    return 0
+
+
+def describe(proto: onnx.ModelProto, model: ir.Model, digest: str, card: Card, batch: Any) -> ModelDescription:
+    """Return a model's description: signature, tensors that a target may name, and what each family of methods can do."""
+    graph = model.graph
+    inputs = [spec(v, batch_axis(v, graph.inputs[0], card)) for v in graph.inputs]
+    fields: dict[str, Any] = {
+        "id": digest, "inputs": inputs, "outputs": [spec(v) for v in graph.outputs], "batch": batch,
+        "opset": {e.domain or "ai.onnx": e.version for e in proto.opset_import},
+        "nodes": sum(1 for _ in graph.all_nodes()),
+        "parameters": sum(v.const_value.size for v in graph.initializers.values() if v.const_value is not None),
+        "operators": dict(Counter(key(n) for n in graph.all_nodes()).most_common()),
+        "tensors": {v.name: spec(v) for n in graph for v in n.outputs if v.name},
+        "explained_inputs": [], "families": {},
+    }
+    description = ModelDescription(**fields)
+    try:
+        backward, explained = _backward(proto, description)
+    except ExplainError as e:
+        backward, explained = Support(supported=False, reason=e.detail), []
+    return description.model_copy(update={
+        "families": {"backward": backward, "sampling": Support(supported=True), "prototype": backward},
+        "explained_inputs": explained or [s.name for s in inputs if s.dtype != "str"],
+    })
+
+
+def _backward(proto: onnx.ModelProto, description: ModelDescription) -> tuple[Support, list[str]]:
+    prepared = prepare(proto, {})
+    target, _ = find_target(prepared.graph, first_output(description).name, peel=True)
+    chosen, _ = choose(prepared.graph, Params())  # type: ignore[call-arg]
+    names = [leaf.name for leaf in chosen]
+    sources = {v for leaf in chosen for v in leaf.values}
+    path = find_path(prepared.graph, sources, target, VJPS)
+    if not path.blockers and not path.nodes and target not in sources:
+        raise InvalidRequest(f"{target.name!r} does not depend on {', '.join(names)}")
+    if not path.blockers:
+        return Support(supported=True), names
+    listed = ", ".join(f"{b.node} ({b.operator}: {b.reason})" for b in path.blockers[:5])
+    more = f" and {len(path.blockers) - 5} more" if len(path.blockers) > 5 else ""
+    return Support(supported=False, reason=f"no derivative through {listed}{more}", blockers=path.blockers), names

@@ -1,0 +1,225 @@
+"""Assemble an explanation graph: the model, the backward pass of one method, and the outputs that carry its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+
+from ..errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
+from ..ops import VJPS
+from ..registry import Method, Params, methods
+from ..signature import class_count
+from ..types import Blocker, NodeRule
+from .backward import Cotangents, backward
+from .build import Builder, Dims, dimensions
+from .leaves import Leaf, leaves
+from .paths import Path, find_path, node_name
+from .table import Backward, Table, key
+
+WEIGHTS = "target_weights"
+Head = Literal["weights", "argmax"]
+"""`weights`: the functional comes as an input; `argmax`: the graph picks each item's greatest class itself."""
+
+
+@dataclass
+class ExplanationGraph:
+    """What a compiled method is handed: the prepared graph, the builder, where to start and where to end."""
+
+    model: ir.Model
+    op: Builder
+    leaves: list[Leaf]
+    target: ir.Value
+    weights: ir.Value
+    held_fixed: dict[str, str]
+    rules: list[NodeRule] = field(default_factory=list)
+    piecewise_constant: list[str] = field(default_factory=list)
+    facts: dict[str, ir.Value] = field(default_factory=dict)
+    """Per-item figures for the account, computed in the graph."""
+
+    def gradients(self) -> dict[str, list[ir.Value]]:
+        """Return the cotangents of the target's weights at each leaf's tensors."""
+        return self.pull({self.target: self.weights}, VJPS)
+
+    def pull(
+        self, seeds: Cotangents, table: Table, rule_of: Callable[[ir.Node], Backward] | None = None,
+        label: Callable[[ir.Node], str] = lambda node: "vjp",
+    ) -> dict[str, list[ir.Value]]:
+        """Walk back from the target with a table and return what arrives at each leaf's tensors, zeros where nothing does."""
+        path = self.path(table)
+        look_up = rule_of or (lambda node: table[key(node)])
+        arrived = backward(self.op, path.nodes, path.active, seeds, look_up)
+        self.rules = [NodeRule(node=node_name(n), operator=key(n), rule=label(n)) for n in path.nodes]
+        self.piecewise_constant = [node_name(n) for n in path.piecewise_constant]
+        return {leaf.name: [arrived.get(v) or self.op.zeros_like(v) for v in leaf.values] for leaf in self.leaves}
+
+    def path(self, table: Table) -> Path:
+        """Return the way from the leaves to the target, or refuse with every node that blocks it."""
+        sources = {v for leaf in self.leaves for v in leaf.values}
+        path = find_path(self.model.graph, sources, self.target, table)
+        if path.blockers:
+            raise blocked(path.blockers)
+        if not path.nodes and self.target not in sources:
+            names = ", ".join(leaf.name for leaf in self.leaves)
+            raise InvalidRequest(f"{self.target.name!r} does not depend on {names}; explain another output or input",
+                                 pointer="/target/output")
+        return path
+
+    def attributions(
+        self, arrived: dict[str, list[ir.Value]], each: Callable[[ir.Value, ir.Value], ir.Value]
+    ) -> dict[str, ir.Value]:
+        """Combine value and cotangent at each leaf and return one array per input; a token gets the sum over its embedding."""
+        out = {}
+        for leaf in self.leaves:
+            parts = [self.per_item_shape(leaf, each(x, g)) for x, g in zip(leaf.values, arrived[leaf.name], strict=True)]
+            total = parts[0]
+            for part in parts[1:]:
+                total = self.op.Add(total, part)
+            out[f"attribution.{leaf.name}"] = total
+        return out
+
+    def is_embedding(self, x: ir.Value) -> bool:
+        """Say whether a leaf's tensor is the embedding of tokens."""
+        return any(x in leaf.values for leaf in self.leaves if leaf.kind == "embedding")
+
+    def per_item_shape(self, leaf: Leaf, r: ir.Value) -> ir.Value:
+        """Sum an embedding's axes away, so that one value per token is left."""
+        if leaf.kind != "embedding":
+            return r
+        lead = len(dimensions(leaf.source) or [])
+        rank = max(len(dimensions(v) or []) for v in leaf.values)
+        return self.op.ReduceSum(r, list(range(lead, rank)), keepdims=0)
+
+
+@dataclass(frozen=True)
+class Emission:
+    """A compiled explanation and what the account says of it."""
+
+    proto: onnx.ModelProto
+    explained: str
+    logits: bool
+    dims: Dims
+    dtype: np.dtype[Any]
+    explained_inputs: list[str]
+    held_fixed: dict[str, str]
+    rules: list[NodeRule]
+    piecewise_constant: list[str]
+    arrays: list[str]
+    facts: list[str]
+
+
+def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
+    """Return the refusal that lists every blocking node and the methods that work without a derivative."""
+    names = "; ".join(f"{b.node} ({b.operator}): {b.reason}" for b in blockers[:5])
+    more = f" and {len(blockers) - 5} more" if len(blockers) > 5 else ""
+    would = [m.name for m in methods().values() if m.needs == "run"]
+    return OperatorsWithoutDerivative(
+        f"no derivative from the inputs to the target: {names}{more}. Methods that would work: {', '.join(would)}",
+        pointer="/method", nodes=[b.model_dump() for b in blockers], methods=would,
+    )
+
+
+def emit(
+    prepared: ir.Model, method: Method, params: Params, *, output: str, logits: Literal["auto"] | bool = "auto",
+    head: Head = "weights", account: bool = True,
+) -> Emission:
+    """Compile a method over a prepared model into one ONNX graph."""
+    model = prepared.clone()
+    graph = model.graph
+    target, peeled = find_target(graph, output, peel=logits is not False)
+    chosen, fixed = choose(graph, params)
+    op = Builder(graph)
+    weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
+    explanation = ExplanationGraph(model, op, chosen, target, weights, fixed)
+    arrays = method.run(explanation, params)
+    facts = _facts(op, target, weights, head) | explanation.facts if account else {}
+    for name, value in {**arrays, **facts}.items():
+        graph.outputs.append(_named(op, value, name))
+    _finish(model)
+    return Emission(
+        ir.to_proto(model), target.name or "", peeled, dimensions(target), (target.dtype or ir.DataType.FLOAT).numpy(),
+        [leaf.name for leaf in chosen], fixed, explanation.rules, explanation.piecewise_constant, list(arrays), list(facts),
+    )
+
+
+def _finish(model: ir.Model) -> None:
+    common.RemoveUnusedNodesPass()(model)
+    common.TopologicalSortPass()(model)
+    model.producer_name = "onnxplain"
+
+
+def find_target(graph: ir.Graph, output: str, *, peel: bool) -> tuple[ir.Value, bool]:
+    """Return the explained tensor, and whether it is the input of a final Softmax, LogSoftmax or Sigmoid."""
+    value = find_tensor(graph, output)
+    if not peel or not any(value is v for v in graph.outputs):
+        return value, False
+    below = value
+    while (node := below.producer()) is not None and node.op_type in ("Identity", "Dropout", "Cast"):
+        if node.inputs[0] is None or node.inputs[0].dtype is None or not node.inputs[0].dtype.is_floating_point():
+            break
+        below = node.inputs[0]
+    if node is not None and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid") and node.inputs[0] is not None:
+        return node.inputs[0], True
+    return below if (value.dtype != below.dtype) else value, False
+
+
+def find_tensor(graph: ir.Graph, name: str) -> ir.Value:
+    """Return a tensor by name, or refuse."""
+    for v in [*graph.outputs, *graph.inputs, *(v for n in graph for v in n.outputs)]:
+        if v.name == name:
+            return v
+    raise TensorUnknown(f"the prepared graph has no tensor {name!r}; it may have been merged into its neighbour",
+                        pointer="/target/output")
+
+
+def choose(graph: ir.Graph, params: Params) -> tuple[list[Leaf], dict[str, str]]:
+    """Return the leaves that the parameters ask for, and the inputs that are held fixed."""
+    found, fixed = leaves(graph)
+    at = getattr(params, "at", None)
+    if at is not None:
+        value = find_tensor(graph, at)
+        return [Leaf(at, value, (value,), "inner")], fixed | {leaf.name: f"explained at {at}" for leaf in found}
+    wanted: Collection[str] = params.explain_inputs if params.explain_inputs is not None else [leaf.name for leaf in found]
+    chosen = [leaf for leaf in found if leaf.name in wanted]
+    if not chosen:
+        reasons = "; ".join(f"{n}: {r}" for n, r in fixed.items()) or "none is named"
+        raise InvalidRequest(f"no input can be explained ({reasons})", pointer="/params/explain_inputs")
+    fixed |= {leaf.name: "not in explain_inputs" for leaf in found if leaf.name not in wanted}
+    return chosen, fixed
+
+
+def _weights_input(graph: ir.Graph, target: ir.Value) -> ir.Value:
+    v = ir.Value(name=WEIGHTS, type=ir.TensorType(target.dtype or ir.DataType.FLOAT), shape=target.shape)
+    graph.inputs.append(v)
+    return v
+
+
+def _argmax_weights(op: Builder, target: ir.Value) -> ir.Value:
+    dims = dimensions(target)
+    if dims is None or class_count(dims) is None:
+        raise InvalidRequest(f"{target.name!r} has no single class axis", pointer="/target/index")
+    classes = dims[1] if len(dims) > 1 and isinstance(dims[1], int) else None
+    count = np.array(classes, np.int64) if classes else op.Squeeze(op.Slice(op.Shape(target), [1], [2]), [0])
+    row = op.Reshape(op.Range(np.array(0, np.int64), count, np.array(1, np.int64)), [1, -1, *[1] * (len(dims) - 2)])
+    hit = op.Equal(row, op.ArgMax(target, axis=1, keepdims=1))
+    return op.Cast(hit, to=int(target.dtype or ir.DataType.FLOAT))
+
+
+def _facts(op: Builder, target: ir.Value, weights: ir.Value, head: Head) -> dict[str, ir.Value]:
+    rank = len(dimensions(target) or [])
+    score = op.Mul(target, weights)
+    facts = {"account.score": op.ReduceSum(score, list(range(1, rank)), keepdims=0) if rank > 1 else score}
+    if head == "argmax":
+        facts["account.index"] = op.Reshape(op.ArgMax(target, axis=1, keepdims=1), [-1])
+    return facts
+
+
+def _named(op: Builder, value: ir.Value, name: str) -> ir.Value:
+    out = op.Identity(value)
+    out.name, out.dtype, out.shape = name, value.dtype, value.shape
+    return out

@@ -1,0 +1,70 @@
+"""Free the batch axis of a model that was exported for a fixed number of items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+from .shapes import infer, set_input_shapes
+
+
+def free_batch(model: ir.Model, shapes: Mapping[str, list[int | str | None]], fixed: int) -> bool:
+    """Put N where the exported number of items stood; say whether every output then has N items.
+
+    Only a candidate: whether the freed model computes the same is shown by running both.
+    """
+    set_input_shapes(model, shapes)
+    for _ in range(len(model.graph)):
+        infer(model)
+        if not _free_one(model.graph, fixed):
+            break
+    return all(v.shape is None or _leads(v) for v in model.graph.outputs)
+
+
+def _leads(v: ir.Value) -> bool:
+    return v.shape is not None and len(v.shape) > 0 and not isinstance(v.shape[0], int)
+
+
+def _free_one(graph: ir.Graph, fixed: int) -> bool:
+    """Rewrite the first target shape that still names the fixed number of items; say whether there was one."""
+    for node in graph:
+        if node.op_type not in ("Reshape", "Expand") or len(node.inputs) < 2:
+            continue
+        data, target = node.inputs[0], node.inputs[1]
+        if data is None or target is None or target.const_value is None or not _leads(data):
+            continue
+        freed = _freed(node.op_type, target.const_value.numpy(), fixed)
+        if freed is not None:
+            _set_target(graph, node, freed)
+            return True
+    return False
+
+
+def _freed(operator: str, dims: np.ndarray, fixed: int) -> np.ndarray | None:
+    """Return the target with its first axis left to the data, or None where it names no fixed size in front."""
+    if not len(dims) or dims[0] in (0, -1):
+        return None
+    dims = dims.copy()
+    if operator == "Expand":
+        # 1 leaves the axis as it is
+        dims[0], freed = 1, dims[0] == fixed and fixed != 1
+        return dims if freed else None
+    if (dims > 0).all():
+        # items lead, so that whatever else the first axis counts, N times as much of it is there
+        dims[0] = -1
+        return dims
+    if dims[0] != fixed:
+        return None
+    dims[0] = 0
+    return dims
+
+
+def _set_target(graph: ir.Graph, node: ir.Node, dims: np.ndarray) -> None:
+    tensor = ir.tensor(dims, name=f"{node.outputs[0].name}/freed_shape")
+    value = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
+    graph.register_initializer(value)
+    node.replace_input_with(1, value)
+
+

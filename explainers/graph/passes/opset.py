@@ -1,0 +1,42 @@
+"""Bring a model to the one opset that the rules are written for."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+
+from ...errors import ModelForbidden
+from ..load import NEWEST
+
+OPSET = 23
+
+
+def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with the functions it defines itself written out where they are called."""
+    if not proto.functions:
+        return proto
+    model = ir.from_proto(proto)
+    common.InlinePass()(model)
+    return ir.to_proto(model)
+
+
+def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model in opset 23, or in its own where that is newer."""
+    versions = {e.domain or "ai.onnx": e.version for e in proto.opset_import}
+    version = versions.get("ai.onnx", NEWEST)
+    if version < OPSET:
+        proto = _convert(proto, version)
+    return proto
+
+
+def _convert(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    try:
+        converted: onnx.ModelProto = onnx.version_converter.convert_version(proto, OPSET)
+        return converted
+    except (RuntimeError, ValueError, onnx.checker.ValidationError) as e:
+        said = str(e).strip().splitlines()[-1][:300] if str(e).strip() else type(e).__name__
+        raise ModelForbidden(
+            f"the model of opset {version} cannot be brought to opset {OPSET}, in which derivatives are compiled: {said}. "
+            "Methods that only evaluate the model still work"
+        ) from e

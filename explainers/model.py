@@ -1,0 +1,253 @@
+"""A loaded model: its bytes checked, its sessions built on demand and kept."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from .describe import batch_axis, describe, spec
+from .errors import ExplainError
+from .graph.build import Dims, dimensions
+from .graph.explanation import Emission, Head, emit, find_target
+from .graph.limits import Limits
+from .graph.load import read
+from .graph.passes.free_batch import free_batch
+from .graph.passes.shapes import BATCH
+from .graph.passes.unzip import unzip_maps
+from .graph.prepare import prepare, to_ir
+from .registry import find
+from .runtime import Session
+from .signature import Request
+from .types import Arrays, Card, Feeds, ModelDescription, TensorSpec
+
+T = TypeVar("T")
+KEPT_SESSIONS = 32
+Batching = Literal["free", "freed", "one-by-one"]
+
+
+def load(source: str | Path | bytes | onnx.ModelProto, card: Card | Mapping[str, Any] | None = None,
+         limits: Limits | None = None) -> Model:
+    """Read and check a model from a path, bytes or a ModelProto; refuse what cannot be run, with the reason."""
+    proto, digest = read(source, limits)
+    return Model(proto, digest, card if isinstance(card, Card) else Card.model_validate(card or {}))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where sessions run: provider and threads (0: all cores)."""
+
+    provider: str = "cpu"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A compiled explanation with its session."""
+
+    emission: Emission
+    session: Session
+
+    def run(self, feeds: Feeds) -> Arrays:
+        """Return the arrays, the model's outputs as `output.<name>` and the account's figures."""
+        wanted = self.session.inputs
+        named = {*self.emission.arrays, *self.emission.facts}
+        found = self.session.run({n: a for n, a in feeds.items() if n in wanted})
+        return {n if n in named else f"output.{n}": a for n, a in found.items()}
+
+
+class Model:
+    """A checked model with its card; sessions are built once for each method, parameters, shapes and place."""
+
+    def __init__(self, proto: onnx.ModelProto, digest: str, card: Card) -> None:
+        self.id = digest
+        self.card = card
+        self.proto = unzip_maps(proto)
+        self._cache: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.RLock()
+        self._batching: dict[Any, Batching] = {}
+        self.builds = 0
+        """Sessions built so far."""
+
+    @cached_property
+    def description(self) -> ModelDescription:
+        """What can be said of the model without running it."""
+        return describe(self.proto, to_ir(self.proto), self.id, self.card, self._declared_batching)
+
+    def describe(self) -> ModelDescription:
+        """Return what can be said of the model without running it."""
+        return self.description
+
+    @cached_property
+    def inputs(self) -> list[TensorSpec]:
+        """The inputs' specs with their item axes."""
+        graph = to_ir(self.proto).graph
+        return [spec(v, batch_axis(v, graph.inputs[0], self.card)) for v in graph.inputs]
+
+    @cached_property
+    def outputs(self) -> list[str]:
+        """The names of the outputs."""
+        return [o.name for o in self.proto.graph.output]
+
+    @cached_property
+    def fixed_batch(self) -> int | None:
+        """The number of items the model was exported for, None where it is free or there is no item axis."""
+        sizes = [s.shape[s.batch_axis] for s in self.inputs if s.shape and s.batch_axis is not None]
+        return sizes[0] if sizes and isinstance(sizes[0], int) else None
+
+    @cached_property
+    def _declared_batching(self) -> Batching:
+        if self.fixed_batch is not None:
+            return "one-by-one" if self._freed is None else "freed"
+        return "free" if any(s.batch_axis is not None for s in self.inputs) else "one-by-one"
+
+    @cached_property
+    def _freed(self) -> onnx.ModelProto | None:
+        """The model with its batch axis freed, if the graph seems to allow it."""
+        if self.fixed_batch is None:
+            return None
+        model = to_ir(self.proto)
+        shapes: dict[str, list[int | str | None]] = {
+            s.name: [BATCH if i == s.batch_axis else d for i, d in enumerate(s.shape or [])] for s in self.inputs
+        }
+        return ir.to_proto(model) if free_batch(model, shapes, self.fixed_batch) else None
+
+    # ---- sessions
+
+    def batching(self, feeds: Feeds, place: Place) -> Batching:
+        """Decide, by running both, whether these items may run together; said once for each shape."""
+        shapes = self._shapes(feeds)
+        with self._lock:
+            if shapes not in self._batching:
+                self._batching[shapes] = self._try_batching(feeds, place)
+            return self._batching[shapes]
+
+    def _try_batching(self, feeds: Feeds, place: Place) -> Batching:
+        candidates: list[Batching] = (["free"] if self.fixed_batch is None else []) + (["freed"] if self._freed is not None else [])
+        pair = self._pair(feeds)
+        if pair is None:
+            return "one-by-one"
+        single = [self._forward("free", place).run(one) for one in pair[:2]] if candidates else []
+        for candidate in candidates:
+            try:
+                together = self._forward(candidate, place).run(pair[2])
+            except ExplainError:
+                continue
+            if all(_same(together[n], single[0][n], single[1][n]) for n in together):
+                return candidate
+        return "one-by-one"
+
+    def _pair(self, feeds: Feeds) -> tuple[Arrays, Arrays, Arrays] | None:
+        """Return two different single items made of the first one, and both in one batch."""
+        axes = {s.name: s.batch_axis for s in self.inputs}
+        if not any(a is not None for a in axes.values()):
+            return None
+        one = {n: a if axes[n] is None else np.take(a, [0], axes[n]) for n, a in feeds.items()}
+        two = {n: a if axes[n] is None else np.roll(a.reshape(-1), 1).reshape(a.shape) for n, a in one.items()}
+        both = {n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()}
+        return one, two, both
+
+    def _shapes(self, feeds: Feeds) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        axes = {s.name: s.batch_axis for s in self.inputs}
+        return tuple((n, tuple(d for i, d in enumerate(a.shape) if i != axes[n])) for n, a in sorted(feeds.items()))
+
+    def source(self, batching: Batching) -> onnx.ModelProto:
+        """Return the model as it is run with this way of batching."""
+        return self._freed if batching == "freed" and self._freed is not None else self.proto
+
+    def _forward(self, batching: Batching, place: Place, extra: tuple[str, ...] = ()) -> Session:
+        variant = "freed" if batching == "freed" else "as-is"
+        return self._kept(("forward", variant, extra, place), lambda: self._build(
+            _with_outputs(self.source(batching), extra), place))
+
+    def forward(self, feeds: Feeds, place: Place, extra: tuple[str, ...] = ()) -> Session:
+        """Return a session of the deployed model, with inner tensors among its outputs if asked."""
+        return self._forward(self.batching(feeds, place), place, extra)
+
+    def explainer(self, request: Request, output: str, head: Head, feeds: Feeds, place: Place, *, batched: bool) -> Explainer:
+        """Return the compiled explanation for inputs of these shapes, built at the first call."""
+        batching = self.batching(feeds, place) if batched else "one-by-one"
+        params = request.params.model_dump_json()
+        name = ("explain", request.method, params, output, request.target.logits, head, batching, self._shapes(feeds), place)
+        return self._kept(name, lambda: self._compile(request, output, head, feeds, batching, place))
+
+    def _compile(self, request: Request, output: str, head: Head, feeds: Feeds, batching: Batching, place: Place) -> Explainer:
+        emission = emit(self.prepared(feeds, batching), find(request.method), request.params, output=output,
+                        logits=request.target.logits, head=head)
+        return Explainer(emission, self._build(emission.proto, place))
+
+    def prepared(self, feeds: Feeds, batching: Batching) -> ir.Model:
+        """Return the prepared graph for inputs of these shapes; N stands for the items unless they run one by one."""
+        axes = {s.name: s.batch_axis for s in self.inputs}
+        free = batching != "one-by-one"
+        shapes: dict[str, list[int | str | None]] = {
+            n: [(BATCH if free else 1) if i == axes[n] else d for i, d in enumerate(a.shape)] for n, a in feeds.items()
+        }
+        name = ("prepared", batching, tuple((n, tuple(s)) for n, s in sorted(shapes.items())))
+        return self._kept(name, lambda: prepare(self.source(batching), shapes))
+
+    def prepared_as_declared(self) -> ir.Model:
+        """Return the prepared graph for inputs of the declared shapes, the batch axis free where the graph allows it."""
+        batching = self._declared_batching
+        free: dict[str, list[int | str | None]] = {
+            s.name: [BATCH if i == s.batch_axis and batching != "one-by-one" else d for i, d in enumerate(s.shape or [])]
+            for s in self.inputs
+        }
+        return prepare(self.source(batching), free)
+
+    def explained_dims(self, feeds: Feeds, output: str, logits: Literal["auto"] | bool, *, batched: bool) -> Dims:
+        """Return the axes of the tensor that a backward method explains."""
+        batching = self.batching(feeds, Place()) if batched else "one-by-one"
+        target, _ = find_target(self.prepared(feeds, batching).graph, output, peel=logits is not False)
+        return dimensions(target)
+
+    def item_bytes(self, feeds: Feeds) -> int:
+        """Estimate the bytes of all tensors that one item's explanation needs, forward and back."""
+        graph = self.prepared(feeds, self.batching(feeds, Place())).graph
+        sizes = (math.prod(d if isinstance(d, int) else 1 for d in dimensions(v) or []) for n in graph for v in n.outputs)
+        return 8 * sum(sizes) + 1
+
+    def _build(self, proto: onnx.ModelProto, place: Place) -> Session:
+        self.builds += 1
+        return Session(proto.SerializeToString(), place.provider, place.threads)
+
+    def _kept(self, name: Any, build: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._cache:
+                self._cache[name] = build()
+                while len(self._cache) > KEPT_SESSIONS:
+                    self._cache.popitem(last=False)
+            self._cache.move_to_end(name)
+            found: T = self._cache[name]
+            return found
+
+
+def _same(both: np.ndarray[Any, Any], one: np.ndarray[Any, Any], two: np.ndarray[Any, Any]) -> bool:
+    if not (both.ndim and one.ndim == two.ndim == both.ndim and both.shape[0] == one.shape[0] + two.shape[0]):
+        return False
+    apart = np.concatenate([one, two])
+    if both.dtype.kind != "f":
+        return both.dtype.kind not in "iub" or bool(np.array_equal(both, apart))
+    scale = float(np.abs(apart).max(initial=0)) if apart.dtype.kind == "f" else 1.0
+    tolerance = 5e-3 if both.dtype == np.float16 else 1e-4
+    return bool(np.allclose(both, apart, rtol=tolerance, atol=tolerance * max(scale, 1e-6), equal_nan=True))
+
+
+def _with_outputs(proto: onnx.ModelProto, extra: tuple[str, ...]) -> onnx.ModelProto:
+    """Return the model with inner tensors among its outputs; their types are the runtime's to infer."""
+    if not extra:
+        return proto
+    out = onnx.ModelProto()
+    out.CopyFrom(proto)
+    there = {o.name for o in out.graph.output}
+    out.graph.output.extend(onnx.ValueInfoProto(name=n) for n in extra if n not in there)
+    return out

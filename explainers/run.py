@@ -1,0 +1,209 @@
+"""One explanation under way: items, batches, target, progress; what a method that evaluates the model is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import target as targets
+from .errors import InvalidRequest, ResourceLimit
+from .graph.build import Dims
+from .graph.explanation import WEIGHTS, Head
+from .model import Explainer, Model, Place
+from .registry import Params
+from .signature import Request, target_spec
+from .types import Array, Arrays, Feeds
+
+Progress = Callable[[int, int, str], None]
+BATCH_BYTES = 1 << 29
+"""Tensors of one batch, all together, aim to stay below this."""
+LARGEST_BATCH = 256
+
+
+@dataclass
+class Run:
+    """The items of one request on one model, evaluated and explained in batches that fit."""
+
+    model: Model
+    request: Request
+    inputs: Arrays
+    items: int
+    place: Place
+    progress: Progress
+    evaluations: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    per_item: dict[str, list[float]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    # ---- items and batches
+
+    @cached_property
+    def axes(self) -> dict[str, int | None]:
+        """The item axis of each input, None where it is shared."""
+        return {s.name: s.batch_axis for s in self.model.inputs}
+
+    @cached_property
+    def one(self) -> Arrays:
+        """The first item, which stands for the shapes of all."""
+        return self.take([0])
+
+    @cached_property
+    def together(self) -> bool:
+        """Whether items run in batches; shown by running both ways."""
+        return self.model.batching(self.one, self.place) != "one-by-one"
+
+    @cached_property
+    def batch(self) -> int:
+        """How many rows of these shapes run together."""
+        if not self.together:
+            return 1
+        return int(np.clip(BATCH_BYTES // self.model.item_bytes(self.one), 1, LARGEST_BATCH))
+
+    def take(self, items: Sequence[int] | Array) -> Arrays:
+        """Return these items of every input, shared inputs whole."""
+        index = np.asarray(items, np.int64)
+        return {n: a if (axis := self.axes[n]) is None else np.take(a, index, axis) for n, a in self.inputs.items()}
+
+    def rng(self) -> np.random.Generator:
+        """Return a fresh random stream: the same for every item, so that a batch equals its items one by one."""
+        return np.random.default_rng(self.request.seed)
+
+    def explainable(self, params: Params) -> list[str]:
+        """Return the inputs to explain by evaluation: those asked for, else all that can be."""
+        can = self.model.description.explained_inputs
+        return [n for n in can if params.explain_inputs is None or n in params.explain_inputs]
+
+    def item_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one item of an input."""
+        return self.of_item(self.inputs[name], name, 0).shape
+
+    def of_item(self, a: Array, name: str, item: int) -> Array:
+        """Return one item's part of an input, or of an array shaped like it, as a view."""
+        axis = self.axes[name]
+        return a if axis is None else a[(slice(None),) * axis + (item,)]
+
+    def copies(self, item: int, changed: Feeds) -> Arrays:
+        """Return rows of feeds: the changed inputs as given, rows first, and the item's own values for the others."""
+        rows = len(next(iter(changed.values())))
+        out = {}
+        for name, a in self.take([item]).items():
+            axis = self.axes[name]
+            if name in changed:
+                out[name] = changed[name] if not axis else np.moveaxis(changed[name], 0, axis)
+            else:
+                out[name] = a if axis is None else np.repeat(a, rows, axis)
+        return out
+
+    def _rows(self, feeds: Feeds) -> int:
+        return next((a.shape[axis] for n, a in feeds.items() if (axis := self.axes.get(n, 0)) is not None), 1)
+
+    def _cut(self, feeds: Feeds, begin: int, end: int) -> Arrays:
+        return {n: a if (axis := self.axes.get(n, 0)) is None else a[(slice(None),) * axis + (slice(begin, end),)]
+                for n, a in feeds.items()}
+
+    def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
+        """Run batch after batch; a batch that does not fit in memory is halved and run again."""
+        rows = self._rows(feeds)
+        for begin in range(0, rows, self.batch):
+            yield from self._halving(self._cut(feeds, begin, min(begin + self.batch, rows)), run)
+
+    def _halving(self, feeds: Arrays, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
+        try:
+            yield run(feeds)
+        except ResourceLimit:
+            rows = self._rows(feeds)
+            if rows < 2:
+                raise
+            yield from self._halving(self._cut(feeds, 0, rows // 2), run)
+            yield from self._halving(self._cut(feeds, rows // 2, rows), run)
+
+    # ---- evaluation
+
+    @cached_property
+    def explained(self) -> str:
+        """The output or inner tensor that the target names."""
+        return target_spec(self.model.description, self.request.target).name
+
+    def evaluate(self, feeds: Feeds) -> Array:
+        """Run the deployed model on any number of rows and return the explained tensor, rows first."""
+        name = self.explained
+        session = self.model.forward(self.one, self.place, () if name in self.model.outputs else (name,))
+        parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]))]
+        self.evaluations += self._rows(feeds)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @cached_property
+    def frozen(self) -> tuple[Array, Array, list[int]]:
+        """Per item: the target's weights, the unperturbed score, and the explained class where there is one."""
+        z = self.evaluate(self.inputs)
+        if z.ndim == 0 or z.shape[0] != self.items:
+            raise InvalidRequest(f"{self.explained!r} has shape {list(z.shape)} for {self.items} items: no item axis in front",
+                                 pointer="/target/output")
+        target, index = self.request.target, None
+        if targets.wants_argmax(target, z.shape):
+            index = z.reshape(len(z), -1).argmax(1)
+        weights = targets.weights(target, z.shape, np.float64, index)
+        named = [int(i) for i in index] if index is not None else targets.class_index(target, self.items)
+        return weights, _dot(weights, z), named
+
+    def scores(self, feeds: Feeds, items: Sequence[int] | Array) -> Array:
+        """Return the explained scalar of each row, a perturbed copy of the item that `items` names for it."""
+        return _dot(self.frozen[0][np.asarray(items)], self.evaluate(feeds))
+
+    def model_outputs(self) -> Arrays:
+        """Return what the deployed model answers to the unperturbed items."""
+        session = self.model.forward(self.one, self.place)
+        return {f"output.{n}": a for n, a in self.join(list(self.in_batches(self.inputs, session.run))).items()}
+
+    # ---- compiled explanations
+
+    def compiled(self, request: Request) -> Explainer:
+        """Return the compiled explanation of a request about these items."""
+        dims = self.model.explained_dims(self.one, self.explained, request.target.logits, batched=self.together)
+        head: Head = "argmax" if targets.wants_argmax(request.target, dims) else "weights"
+        return self.model.explainer(request, self.explained, head, self.one, self.place, batched=self.together)
+
+    def explain(self, explainer: Explainer) -> Arrays:
+        """Run a compiled explanation over all items."""
+        parts, done = [], 0
+        weights = self._weights(explainer)
+        for part in self.in_batches({**self.inputs, **weights}, explainer.run):
+            parts.append(part)
+            done += len(part["account.score"])
+            self.progress(done, self.items, "items")
+        self.evaluations += self.items
+        return self.join(parts)
+
+    def _weights(self, explainer: Explainer) -> Arrays:
+        if WEIGHTS not in explainer.session.inputs:
+            return {}
+        behind = self._behind(explainer.emission.dims, explainer.emission.explained)
+        return {WEIGHTS: targets.weights(self.request.target, (self.items, *behind), explainer.emission.dtype)}
+
+    def _behind(self, dims: Dims, name: str) -> list[int]:
+        """Return the explained tensor's shape behind the items, from the graph or, where it cannot say, by a run."""
+        known = [d for d in (dims or [None])[1:] if isinstance(d, int)]
+        if dims is not None and len(known) == len(dims) - 1:
+            return known
+        session = self.model.forward(self.one, self.place, (name,))
+        return list(session.run(self.one, [name])[name].shape[1:])
+
+    def join(self, parts: list[Arrays]) -> Arrays:
+        """Put the results of consecutive batches together, items first unless an input has them elsewhere."""
+        return {n: _join([p[n] for p in parts], self.axes.get(n.removeprefix("attribution."), 0)) for n in parts[0]}
+
+
+def _join(parts: list[Array], axis: int | None) -> Array:
+    if axis is None or axis == 0 and any(p.ndim == 0 for p in parts):
+        return np.stack(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
+
+
+def _dot(w: Array, z: Array) -> Array:
+    n = len(z)
+    out: Array = (w.reshape(n, -1) * z.reshape(n, -1).astype(np.float64)).sum(1)
+    return out

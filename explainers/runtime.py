@@ -1,0 +1,86 @@
+"""The only module that imports onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+# from release 1.29 on, building a session writes a device id below the home folder unless this is set before the import
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ.pop("ORT_LOAD_CONFIG_FROM_MODEL", None)
+
+import numpy as np
+import onnxruntime as ort
+
+from .errors import InvalidRequest, ResourceLimit, RuntimeFailure
+from .types import Array, Arrays
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+FOLDED_BYTES = 1 << 28
+VERSION: str = ort.__version__
+
+
+class Session:
+    """A model in ONNX Runtime, ready to run; deterministic for one thread count on the CPU."""
+
+    def __init__(self, model: bytes, provider: str = "cpu", threads: int = 0) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # a model of 152 bytes can ask for petabytes in a constant: never fold more than this
+        options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(FOLDED_BYTES))
+        try:
+            self._session = ort.InferenceSession(model, options, providers=_providers(provider))
+        except Exception as e:  # onnxruntime's exceptions share no base class but Exception
+            raise _translate(e) from e
+        self.provider: str = self._session.get_providers()[0]
+        self.inputs = frozenset(i.name for i in self._session.get_inputs())
+        self.outputs = [o.name for o in self._session.get_outputs()]
+
+    def run(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Arrays:
+        """Run the model on these inputs and return the named outputs, all of them by default."""
+        names = list(outputs) if outputs is not None else self.outputs
+        try:
+            values = self._session.run(names, dict(feeds))
+        except Exception as e:  # as above
+            raise _translate(e) from e
+        return {n: v if isinstance(v, np.ndarray) else _plain(v) for n, v in zip(names, values, strict=True)}
+
+
+def _plain(value: object) -> Array:
+    """Return a ZipMap's list of maps as one row of values per item, in the order of the keys; other sequences as objects."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return np.array([[row[k] for k in sorted(row)] for row in value])
+    out = np.empty(len(value) if isinstance(value, list) else 1, object)
+    out[:] = value if isinstance(value, list) else [value]
+    return out
+
+
+def _providers(provider: str) -> list[str]:
+    if provider not in PROVIDERS:
+        raise InvalidRequest(f"no provider is called {provider!r}; there are: {', '.join(PROVIDERS)}", pointer="/provider")
+    name = PROVIDERS[provider]
+    if name not in ort.get_available_providers():
+        raise RuntimeFailure(f"this installation has no {name}; install onnxplain[gpu] on a machine with a GPU, or use cpu")
+    return [name] if provider == "cpu" else [name, PROVIDERS["cpu"]]
+
+
+def _translate(e: Exception) -> Exception:
+    text = str(e)
+    if any(sign in text for sign in ("Failed to allocate", "bad_alloc", "out of memory", "BFCArena", "exceeds")):
+        return ResourceLimit("the runtime ran out of memory on this model; use smaller batches or a larger memory limit")
+    if isinstance(e, MemoryError):
+        return ResourceLimit("the process ran out of memory on this model")
+    # the runtime's message may name source files of its own build: keep the sentence that speaks of the model
+    said = text.split(" : ")[-1].strip() or text
+    return RuntimeFailure(f"ONNX Runtime could not run the model: {said[:400]}")
+
+
+def available() -> list[str]:
+    """Return the names of the providers this installation has."""
+    there = ort.get_available_providers()
+    return [name for name, full in PROVIDERS.items() if full in there]

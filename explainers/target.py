@@ -1,0 +1,68 @@
+"""Every way to name a target becomes one thing: the weights of a linear functional of the explained tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import InvalidRequest
+from .signature import class_count
+from .types import Array, At, Target
+
+
+def wants_argmax(target: Target, dims: Sequence[int | str | None] | None) -> bool:
+    """Say whether each item's own greatest class is explained."""
+    if target.index == "argmax":
+        return True
+    named = target.index is not None or target.contrast is not None or target.weights is not None
+    classes = class_count(list(dims)) if dims is not None else None
+    return not named and classes is not None and classes != 1
+
+
+def weights(target: Target, shape: Sequence[int], dtype: Any, index: Array | None = None) -> Array:
+    """Return the target's weights for an explained tensor of this shape, items first; `index` are the frozen argmaxes."""
+    w = np.zeros(shape, dtype)
+    flat = w.reshape(shape[0], -1)
+    rows = np.arange(shape[0])
+    if target.weights is not None:
+        return _given(target.weights, shape, dtype)
+    if target.contrast is not None:
+        flat[:, target.contrast[0]] += 1
+        flat[:, target.contrast[1]] -= 1
+    elif isinstance(target.index, At):
+        w[(slice(None), *target.index.at)] = 1
+    elif target.index == "argmax" or index is not None:
+        assert index is not None
+        flat[rows, index] = 1
+    elif target.index is not None:
+        flat[rows, np.broadcast_to(np.asarray(target.index), rows.shape)] = 1
+    else:
+        w[...] = 1
+    return w
+
+
+def _given(values: list[Any], shape: Sequence[int], dtype: Any) -> Array:
+    try:
+        given = np.asarray(values, dtype)
+    except (ValueError, TypeError) as e:
+        raise InvalidRequest("weights must be numbers in a regular array", pointer="/target/weights") from e
+    if given.shape == tuple(shape[1:]):
+        return np.broadcast_to(given, shape).copy()
+    if given.shape != tuple(shape):
+        raise InvalidRequest(f"weights have shape {list(given.shape)}, the explained tensor has {list(shape)}", pointer="/target/weights")
+    return given
+
+
+def sums_everything(target: Target, dims: Sequence[int | str | None] | None) -> bool:
+    """Say whether a target that names nothing falls back to the sum of an output with more than one value."""
+    named = target.index is not None or target.contrast is not None or target.weights is not None
+    return not named and (dims is None or class_count(list(dims)) is None)
+
+
+def class_index(target: Target, items: int) -> list[int]:
+    """Return each item's explained class where the target names one."""
+    if type(target.index) is int:
+        return [target.index] * items
+    return list(target.index) if isinstance(target.index, list) else []
