@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from explainers.errors import InvalidRequest
+from explainers.labels import label_of
 from explainers.layout import axes_of, is_image
 from explainers.types import Account, Array, Arrays, Card, Explanation, InputCard
 
@@ -142,14 +143,3 @@ def _explained(account: Account, item: int, card: Card) -> str:
     if item < len(account.attribution_sum):
         parts.append(f"attributions sum to {account.attribution_sum[item]:.4g}")
     return " · ".join(parts)
-
-
-def label_of(account: Account, item: int, card: Card) -> str:
-    """Return the explained class of an item as its label or number, or nothing where the target is no class."""
-    if item >= len(account.index):
-        return ""
-    index = account.index[item]
-    labels = card.labels(str(account.target.get("output"))) or card.labels(account.explained)
-    if labels is None and len(card.outputs) == 1:
-        labels = next(iter(card.outputs.values())).labels
-    return f"class {labels[index]}" if labels and 0 <= index < len(labels) else f"class {index}"

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from explainers import errors
+from explainers.labels import label_of
 from explainers.render import contact_sheet, picture
 from explainers.render.image import overlay, shown
-from explainers.render.subject import form_of, label_of, limits, subject
+from explainers.render.subject import form_of, limits, subject
 from explainers.types import Account, Card, Explanation, InputCard, OutputCard
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]

@@ -1,0 +1,65 @@
+"""onnxplain explain: an explanation in this process, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import explainers
+from explainers.types import Card
+
+from . import show
+from .arguments import (
+    FILE,
+    arrays,
+    card_option,
+    input_option,
+    out_file,
+    parameters,
+    request_options,
+    resize_option,
+)
+
+
+@click.command("explain")
+@click.argument("model", type=FILE)
+@input_option(required=True)
+@resize_option
+@request_options
+@card_option
+@click.option("--provider", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(min=0), default=0, help="Threads of the runtime; 0: all cores."
+)
+@click.option(
+    "--out", type=out_file, required=True, metavar="FILE.npz", help="Where the arrays and the account go."
+)
+@click.option("--plot", type=out_file, metavar="FILE.png", help="Where a picture of one item goes.")
+@click.option("--item", type=click.IntRange(min=0), default=0, help="Which item is drawn.", show_default=True)
+@click.option("--account", is_flag=True, help="Print which rule took which node, too.")
+def explain_command(
+    model: Path, card: Card | None, out: Path, plot: Path | None, item: int, *, account: bool, **asked: Any
+) -> None:
+    """Explain inputs of MODEL in this process.
+
+    The arrays go to --out as attribution.INPUT, output.NAME and meta; the account is printed.
+    """
+    loaded = explainers.load(model, card=card)
+    words = Card() if card is None else card
+    given = arrays(asked["files"], loaded.describe().inputs, words, resize=asked["resize"])
+    with show.progress(asked["method"]) as progress:
+        result = explainers.explain(
+            loaded, given, asked["method"], params=parameters(asked["method"], asked["pairs"], asked["fields"]),
+            target=asked["target"], seed=asked["seed"], progress=progress,
+            provider=asked["provider"], threads=asked["threads"],
+        )  # fmt: skip
+    result.save(out)
+    show.account(result.account, words, rules=account)
+    click.echo(f"wrote {out}")
+    if plot is not None:
+        from explainers.render import picture
+
+        plot.write_bytes(picture(result, result.inputs or given, item, words))
+        click.echo(f"wrote {plot}")

@@ -1,0 +1,73 @@
+"""onnxplain status, result and cancel: the jobs of a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from explainers.client import FINAL, Client
+from explainers.types import Card, Explanation
+
+from . import show
+from .arguments import out_file
+from .server import asks_server, settle
+
+
+@click.command("status")
+@click.argument("job", required=False)
+@click.option(
+    "--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="How many jobs are listed."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@asks_server
+def status_command(client: Client, job: str | None, limit: int, *, as_json: bool) -> None:
+    """Show a job, or the newest jobs."""
+    found = [client.job(job)] if job else list(client.jobs(limit))
+    if as_json:
+        click.echo(json.dumps(found[0] if job else found, indent=2))
+        return
+    show.out().print(show.table(show.JOB, [show.job(fields) for fields in found]))
+    for fields in found:
+        if job and fields["error"]:
+            click.echo(f"{fields['error'].get('title', 'error')}: {fields['error']['detail']}")
+
+
+@click.command("result")
+@click.argument("job")
+@click.option("--out", type=out_file, metavar="FILE.npz", help="Where the arrays and the account go.")
+@click.option("--plot", type=out_file, metavar="FILE.png", help="Where a picture of one item goes.")
+@click.option("--item", type=click.IntRange(min=0), default=0, show_default=True, help="Which item is drawn.")
+@click.option("--account", is_flag=True, help="Print which rule took which node, too.")
+@asks_server
+def result_command(
+    client: Client, job: str, out: Path | None, plot: Path | None, item: int, *, account: bool
+) -> None:
+    """Print a finished job's account, fetch its arrays."""
+    fields = client.job(job)
+    settle(fields)
+    card = Card.model_validate(client.model(fields["model"])["card"])
+    if out is None:
+        show.account(client.result(job).account, card, rules=account)
+    else:
+        client.save_result(job, out)
+        show.account(Explanation.load(out).account, card, rules=account)
+        click.echo(f"wrote {out}")
+    if plot is not None:
+        plot.write_bytes(client.picture(job, item))
+        click.echo(f"wrote {plot}")
+
+
+@click.command("cancel")
+@click.argument("job")
+@asks_server
+def cancel_command(client: Client, job: str) -> None:
+    """Cancel a job that has not ended."""
+    fields = client.job(job)
+    if fields["state"] in FINAL:
+        raise click.ClickException(f"job {job} has ended already: {fields['state']}")
+    left = client.cancel(job)
+    click.echo(
+        f"{job} is {'cancelled' if left is None or left['state'] == 'cancelled' else 'being cancelled'}"
+    )

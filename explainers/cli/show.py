@@ -1,0 +1,112 @@
+"""What commands print: tables of accounts, models, methods and jobs; progress goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from explainers.labels import label_of
+from explainers.types import Account, Card
+
+MOST_ROWS = 20
+PIPE_WIDTH = 160
+
+
+def out() -> Console:
+    """Return a console on stdout as it is now; words are shown as they are, without markup."""
+    # what reads a pipe does not want words cut to a terminal's width
+    return Console(
+        markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
+    )
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> Table:
+    """Return a table of plain words; columns of numbers are set to the right."""
+    drawn = Table(
+        box=SIMPLE_HEAD, title=Text(title, "bold") if title else None, title_justify="left", pad_edge=False
+    )
+    for i, header in enumerate(headers):
+        numbers = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
+        drawn.add_column(header, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(_cell(value)) for value in row))
+    return drawn
+
+
+def _cell(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def account(found: Account, card: Card, *, rules: bool = False) -> None:
+    """Print an account: what was explained, the figures of each item, what is to be known about them."""
+    console = out()
+    console.print(table(("account", ""), _facts(found)))
+    console.print(table(*_items(found, card)))
+    if found.items > MOST_ROWS:
+        console.print(f"... and {found.items - MOST_ROWS} further items; the .npz has all of them")
+    if rules and found.rules:
+        console.print(
+            table(("node", "operator", "rule"), [(r.node, r.operator, r.rule) for r in found.rules])
+        )
+    for warning in found.warnings:
+        console.print(f"warning: {warning}", style="yellow")
+
+
+def _facts(found: Account) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [
+        ("method", found.method),
+        *((f"  {name}", value) for name, value in found.params.items() if value is not None),
+        (
+            "explained",
+            found.explained + (" (the input of the final softmax or sigmoid)" if found.logits else ""),
+        ),
+        ("items", found.items),
+        *((f"held fixed: {name}", reason) for name, reason in found.held_fixed.items()),
+        *((name.replace("_", " "), value) for name, value in found.facts.items()),
+    ]
+    if found.piecewise_constant:
+        rows.append(("passed nothing back", ", ".join(found.piecewise_constant)))
+    if found.one_by_one:
+        rows.append(("one by one", found.one_by_one))
+    rows += [("model evaluations", found.model_evaluations), ("seconds", round(found.seconds, 3))]
+    return [*rows, ("provider", found.provider), ("seed", found.seed)]
+
+
+def _items(found: Account, card: Card) -> tuple[list[str], list[list[object]]]:
+    columns: dict[str, Sequence[object]] = {"item": range(found.items)}
+    if found.index:
+        columns["explained"] = [label_of(found, i, card) for i in range(len(found.index))]
+    columns |= {"score": found.score, "sum of attributions": found.attribution_sum}
+    columns |= {name.replace("_", " "): values for name, values in found.per_item.items()}
+    full = {name: values for name, values in columns.items() if len(values) == found.items}
+    return list(full), [list(row) for row in zip(*full.values(), strict=True)][:MOST_ROWS]
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a progress bar on stderr; call what is given with done, total and unit."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    unit = TextColumn("{task.fields[unit]}", markup=False)
+    bar = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), unit,
+                   TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal)  # fmt: skip
+    with bar:
+        task = bar.add_task(words, total=None, unit="")
+        yield lambda done, total, unit: bar.update(task, completed=done, total=total or None, unit=unit)
+
+
+def job(fields: dict[str, Any]) -> list[object]:
+    """Return a job as a row of a table."""
+    done = fields["progress"]
+    return [fields["id"], fields["state"], f"{done['done']} of {done['total']} {done['unit']}", fields["method"],
+            fields["model"][:12], fields["created"][:19].replace("T", " ")]  # fmt: skip
+
+
+JOB = ("job", "state", "progress", "method", "model", "created")

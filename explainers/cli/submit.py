@@ -1,0 +1,59 @@
+"""onnxplain submit: a job for a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explainers.client import Client, Fields
+from explainers.types import Card, TensorSpec
+
+from .arguments import arrays, card_option, input_option, parameters, request_options, resize_option
+from .server import asks_server
+
+
+@click.command("submit")
+@click.argument("model")
+@input_option(required=False)
+@resize_option
+@request_options
+@card_option
+@click.option(
+    "--dataset", metavar="FILE|ID", help="A data set instead of inputs: a file to upload, or an id."
+)
+@click.option(
+    "--priority", type=click.Choice(["interactive", "batch"]), default="interactive", show_default=True
+)
+@asks_server
+def submit_command(
+    client: Client, model: str, card: Card | None, dataset: str | None, priority: str, *, files: Sequence[str],
+    resize: bool, method: str, pairs: Sequence[str], fields: Fields, target: Any, seed: int,
+) -> None:  # fmt: skip
+    """Submit a job to a server and print its id.
+
+    MODEL is a file, or a model that the server has, by id or name.
+    """
+    if bool(files) == bool(dataset):
+        raise click.UsageError("give either --input or --dataset")
+    params = parameters(method, pairs, fields)
+    known = client.upload_model(Path(model), card) if Path(model).is_file() else client.model(model)
+    given = None
+    if files:
+        specs = [TensorSpec.model_validate(spec) for spec in known["inputs"]]
+        given = arrays(files, specs, Card.model_validate(known["card"]), resize=resize)
+    elif dataset and Path(dataset).is_file():
+        dataset = client.upload_dataset(Path(dataset))["id"]
+    job = client.submit(
+        known["id"],
+        method,
+        given,
+        dataset=dataset,
+        params=params,
+        target=target,
+        seed=seed,
+        priority=priority,
+    )
+    click.echo(job["id"])

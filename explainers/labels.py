@@ -1,0 +1,16 @@
+"""Classes by name, as the card says."""
+
+from __future__ import annotations
+
+from .types import Account, Card
+
+
+def label_of(account: Account, item: int, card: Card) -> str:
+    """Return the explained class of an item as its label or number, or nothing where the target is no class."""
+    if item >= len(account.index):
+        return ""
+    index = account.index[item]
+    labels = card.labels(str(account.target.get("output"))) or card.labels(account.explained)
+    if labels is None and len(card.outputs) == 1:
+        labels = next(iter(card.outputs.values())).labels
+    return f"class {labels[index]}" if labels and 0 <= index < len(labels) else f"class {index}"
