@@ -1,4 +1,4 @@
-"""What the service answers: one model per noun, made from the service's records."""
+"""What the service answers about models, data sets, methods and itself, made from the service's records."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from explainers import registry
 from explainers.types import Card, ModelDescription, Support, TensorSpec
-from workers.records import (
-    DatasetRecord,
-    ItemFailure,
-    JobRecord,
-    ModelRecord,
-    Priority,
-    Readiness,
-    ResultRecord,
-    State,
-)
+from workers.records import DatasetRecord, ModelRecord, Readiness
 
 
 class Answer(BaseModel):
@@ -133,108 +124,6 @@ class DatasetList(Answer):
     next: str | None = Field(None, description="Address of the next page.")
 
 
-class ProgressAnswer(Answer):
-    """How far a job is."""
-
-    done: int
-    total: int
-    unit: str
-
-
-class JobAnswer(Answer):
-    """A job, its state and where the rest is."""
-
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
-
-    id: str
-    state: State
-    model: str
-    method: str
-    params: dict[str, Any]
-    target: dict[str, Any]
-    seed: int
-    priority: Priority
-    provider: str
-    dataset: str | None
-    items: int
-    progress: ProgressAnswer
-    attempt: int = Field(description="The greatest number of attempts that a part of it has taken.")
-    error: dict[str, Any] | None = Field(
-        description="Why it failed, in full or in part: code, title, detail."
-    )
-    dead_letter: bool = Field(description="True: the attempts ran out.")
-    cached: bool = Field(description="True: the result is that of an earlier job with the same content.")
-    created: datetime
-    started: datetime | None
-    finished: datetime | None
-    links: dict[str, str]
-
-    @classmethod
-    def fields_of(cls, job: JobRecord) -> dict[str, Any]:
-        """Return a job's fields, with its links."""
-        here = f"/v1/jobs/{job.id}"
-        links = {"self": here, "events": f"{here}/events", "model": f"/v1/models/{job.model}"}
-        if job.state in ("succeeded", "partially_succeeded"):
-            links |= {name: f"{here}/{end}" for name, end in _RESULT_LINKS.items()}
-        known = {name: getattr(job, name) for name in JobAnswer.model_fields if name != "links"}
-        return {**known, "progress": vars(job.progress), "links": links}
-
-    @classmethod
-    def of(cls, job: JobRecord) -> Self:
-        """Make the answer from the record."""
-        return cls.model_validate(cls.fields_of(job))
-
-
-_RESULT_LINKS = {"result": "result", "npz": "result.npz", "manifest": "manifest", "picture": "items/{i}.png"}
-
-
-class JobList(Answer):
-    """A page of jobs, newest first."""
-
-    jobs: list[JobAnswer]
-    next: str | None = Field(None, description="Address of the next page.")
-
-
-class FailureAnswer(Answer):
-    """Why one item has no explanation."""
-
-    item: int
-    code: str
-    detail: str
-
-    @classmethod
-    def of(cls, failure: ItemFailure) -> Self:
-        """Make the answer from the record."""
-        return cls(**vars(failure))
-
-
-class ResultAnswer(JobAnswer):
-    """A finished job with its account; the arrays themselves are in the .npz file."""
-
-    account: dict[str, Any] = Field(
-        description="What was explained, how, at what cost, and what remains unexplained."
-    )
-    arrays: list[ArrayAnswer] = Field(description="What is in the .npz file, next to `meta`.")
-    failures: list[FailureAnswer] = Field(description="The items without an explanation.")
-    digest: str = Field(description="SHA-256 of the .npz file.")
-    size: int = Field(description="Bytes of the .npz file.")
-
-    @classmethod
-    def of_result(cls, record: ResultRecord) -> Self:
-        """Make the answer from the record."""
-        arrays = [{"name": a.name, "dtype": a.dtype, "shape": a.shape} for a in record.arrays]
-        return cls.model_validate(
-            {
-                **cls.fields_of(record.job),
-                "account": record.account,
-                "arrays": arrays,
-                "failures": [vars(f) for f in record.failures],
-                "digest": record.digest,
-                "size": record.size,
-            }
-        )
-
-
 class MethodAnswer(Answer):
     """A method of explanation."""
 
@@ -276,9 +165,3 @@ class HealthAnswer(Answer):
     """The web process answers."""
 
     status: Literal["ok"] = "ok"
-
-
-class ManifestAnswer(Answer):
-    """What is needed to run a job again and compare: digests, request, seed, provider, versions."""
-
-    model_config = ConfigDict(extra="allow")

@@ -11,8 +11,8 @@ from pydantic import RootModel
 from explainers.errors import InvalidRequest
 from workers.records import JobRecord
 
-from .answers import JobAnswer, JobList, ResultAnswer
 from .context import patience, service, tenant
+from .job_answers import JobAnswer, JobList, ResultAnswer
 from .paging import link_header, next_page
 from .preferences import idempotency_key, wanted_wait
 from .requests import JobsQuery, job_request

@@ -8,8 +8,8 @@ from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask import Response, send_file
 
-from .answers import ManifestAnswer, ResultAnswer
 from .context import service, tenant
+from .job_answers import ManifestAnswer, ResultAnswer
 from .problems import Problem
 
 blueprint = APIBlueprint("results", __name__, url_prefix="/v1/jobs/<id>")

@@ -1,0 +1,140 @@
+"""Submitting twice, waiting, listing, cancelling."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+
+import numpy as np
+import pytest
+
+from explainers import tensors
+from workers.records import Submission
+
+
+def test_the_same_key_and_body_are_one_job(ask):
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first, second = ask(key), ask(key)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] == second.json()["id"]
+
+
+def test_the_same_key_with_another_body_is_refused(ask):
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    assert ask(key).status_code == 202
+    other = ask(key, seed=5)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch")
+
+
+def test_without_a_key_there_are_two_jobs(ask):
+    assert ask().json()["id"] != ask().json()["id"]
+
+
+def test_waiting_gives_the_result(ask):
+    answer = ask({"Prefer": "respond-async, wait=30"}, seed=11)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Preference-Applied"] == "wait=30"
+    assert answer.json()["state"] == "succeeded"
+    assert answer.json()["account"]["method"] == "gradient"
+
+
+def test_waiting_is_bounded(ask, slow):
+    start = time.monotonic()
+    answer = ask({"Prefer": "wait=1"}, **slow)
+    assert answer.status_code == 202
+    assert time.monotonic() - start < 5
+    assert answer.json()["state"] in ("queued", "running")
+
+
+@pytest.fixture
+def slow(http, pixels):
+    """A job that takes a while: many windows over many digits; cancelled in the end."""
+    inputs = tensors.encode({"input": np.tile(pixels, (200, 1, 1, 1))})
+    yield {"method": "occlusion", "inputs": inputs, "params": {"window": 1}, "seed": time.time_ns()}
+    for job in http.get("/v1/jobs?method=occlusion&limit=200").json()["jobs"]:
+        if job["finished"] is None:
+            http.delete(job["links"]["self"])
+
+
+def test_a_result_before_the_end_is_a_conflict(http, ask, slow):
+    here = ask(**slow).headers["Location"]
+    for end in ("result", "result.npz", "items/0.png", "manifest"):
+        answer = http.get(f"{here}/{end}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "not-ready")
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_running_job_is_cancelled_within_seconds(http, ask, slow):
+    here, start = ask(**slow).headers["Location"], time.monotonic()
+    assert http.delete(here).status_code == 202
+    while (job := http.get(here).json())["state"] != "cancelled":
+        assert time.monotonic() - start < 5, job
+        time.sleep(0.05)
+    assert http.get(f"{here}/result").status_code == 409
+
+
+def test_the_list_is_paged_and_complete(http, ask):
+    made = [ask(seed=1000 + i).json()["id"] for i in range(5)]
+    page, seen = "/v1/jobs?limit=2", []
+    while page and len(seen) < 400:
+        answer = http.get(page)
+        seen += [job["id"] for job in answer.json()["jobs"]]
+        page = answer.links["next"]["url"] if "next" in answer.links else None
+        assert page == answer.json()["next"]
+    assert [i for i in seen if i in made] == made[::-1]
+    assert len(seen) == len(set(seen))
+
+
+def test_the_list_is_filtered(http, ask, finish, digits):
+    finish(ask(seed=2000))
+    jobs = http.get(f"/v1/jobs?state=succeeded&method=gradient&model={digits}&limit=200").json()["jobs"]
+    assert jobs
+    assert {(j["state"], j["method"], j["model"]) for j in jobs} == {("succeeded", "gradient", digits)}
+    assert http.get("/v1/jobs?method=nothing").json()["jobs"] == []
+
+
+def test_a_next_page_keeps_the_filters(http, ask, finish):
+    for seed in (3000, 3001):
+        finish(ask(seed=seed))
+    answer = http.get("/v1/jobs?state=succeeded&limit=1")
+    following = http.get(answer.links["next"]["url"]).json()["jobs"]
+    assert [j["state"] for j in following] == ["succeeded"]
+
+
+def test_states_only_go_forward(http, ask):
+    here, seen = ask(seed=4000).headers["Location"], []
+    end = time.monotonic() + 30
+    while (not seen or seen[-1] != "succeeded") and time.monotonic() < end:
+        seen.append(http.get(here).json()["state"])
+    order = ["queued", "running", "succeeded"]
+    assert [order.index(s) for s, _ in itertools.groupby(seen)] == sorted({order.index(s) for s in seen})
+
+
+@pytest.mark.parametrize("end", ["", "/events", "/result", "/result.npz", "/items/0.png", "/manifest"])
+def test_a_job_of_another_tenant_is_not_there(client, quiet_service, stranger, end):
+    answer = client.get(f"/v1/jobs/{stranger}{end}")
+    assert answer.status_code == 404
+    assert answer.json["detail"].replace(stranger, "") == client.get(
+        f"/v1/jobs/{'0' * len(stranger)}{end}"
+    ).json["detail"].replace("0" * len(stranger), "")
+
+
+@pytest.fixture(scope="module")
+def stranger(quiet_service, digits_bytes, pixels, tmp_path_factory) -> str:
+    """Id of a job of a tenant who is not asking."""
+    file = tmp_path_factory.mktemp("other") / "model.onnx"
+    file.write_bytes(digits_bytes)
+    model, _ = quiet_service.add_model("other", file, {}, None, "secret")
+    job, _ = quiet_service.submit("other", Submission(model.id, "gradient", inputs={"input": pixels[:1]}))
+    return job.id
+
+
+def test_a_model_of_another_tenant_is_not_there(client, quiet_service, stranger):
+    model = quiet_service.job("other", stranger).model
+    for ref in (model, "secret", "secret:1"):
+        assert client.get(f"/v1/models/{ref}").status_code == 404
+        assert client.delete(f"/v1/models/{ref}").status_code == 404
+    assert client.delete(f"/v1/jobs/{stranger}").status_code == 404
+    assert client.get("/v1/models").json["models"] == client.get("/v1/jobs").json["jobs"] == []
+    assert quiet_service.job("other", stranger).state == "queued"
