@@ -161,10 +161,10 @@ class Run:
 
     # ---- compiled explanations
 
-    def compiled(self, request: Request) -> Explainer:
-        """Return the compiled explanation of a request about these items."""
+    def compiled(self, request: Request, *, frozen: bool = False) -> Explainer:
+        """Return the compiled explanation of a request about these items; `frozen`: the target's weights come from outside."""
         dims = self.model.explained_dims(self.one, self.explained, request.target.logits, batched=self.together)
-        head: Head = "argmax" if targets.wants_argmax(request.target, dims) else "weights"
+        head: Head = "argmax" if targets.wants_argmax(request.target, dims) and not frozen else "weights"
         return self.model.explainer(request, self.explained, head, self.one, self.place, batched=self.together)
 
     def explain(self, explainer: Explainer) -> Arrays:
@@ -181,8 +181,26 @@ class Run:
     def _weights(self, explainer: Explainer) -> Arrays:
         if WEIGHTS not in explainer.session.inputs:
             return {}
-        behind = self._behind(explainer.emission.dims, explainer.emission.explained)
-        return {WEIGHTS: targets.weights(self.request.target, (self.items, *behind), explainer.emission.dtype)}
+        emission, target = explainer.emission, self.request.target
+        shape = (self.items, *self._behind(emission.dims, emission.explained))
+        index = np.array(self.frozen[2]) if targets.wants_argmax(target, shape) else None
+        return {WEIGHTS: targets.weights(target, shape, emission.dtype, index)}
+
+    def rows_explainer(self, method: str, params: Params) -> Callable[[Feeds, Sequence[int] | Array], Arrays]:
+        """Return a function that explains rows, perturbed copies of items, towards the items' own frozen targets.
+
+        It gives the method's arrays and `account.score`, rows first.
+        """
+        request = Request(method, params, self.request.target, self.request.seed)
+        explainer = self.compiled(request, frozen=True)
+        weights = self._weights(explainer)
+
+        def explain(feeds: Feeds, items: Sequence[int] | Array) -> Arrays:
+            chosen = {n: a[np.asarray(items)] for n, a in weights.items()}
+            self.evaluations += self._rows(feeds)
+            return self.join(list(self.in_batches({**feeds, **chosen}, explainer.run)))
+
+        return explain
 
     def _behind(self, dims: Dims, name: str) -> list[int]:
         """Return the explained tensor's shape behind the items, from the graph or, where it cannot say, by a run."""
