@@ -14,7 +14,7 @@ def check_host(host: str) -> None:
     """Refuse an address that other machines can reach."""
     if not is_loopback(host):
         raise BindRefused(
-            f"--host {host} can be reached from other machines, and this version knows no API keys, so anyone there could "
+            f"{host} can be reached from other machines, and this version knows no API keys, so anyone there could "
             "use it. Listen on 127.0.0.1 and put a proxy that asks for credentials in front"
         )
 

@@ -19,6 +19,7 @@ from .strict_json import MalformedJson
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("onnxplain.api")
 
+_STATUS = {"not-found": 404, "conflict": 409, "not-ready": 409, "gone": 410, "too-large": 413, "unavailable": 503}
 _DETAILS = {
     404: "there is nothing at this address; GET /openapi.json lists what there is",
     405: "this address does not know the method; the Allow header lists those it knows",
@@ -68,11 +69,19 @@ def install(app: APIFlask) -> None:
 
 def _refused(error: ExplainError) -> Response:
     fields = error.to_json()
-    errors = [e for e in fields.pop("errors") if e.get("detail")]
-    more = {"errors": errors, **fields} if errors else fields
-    retry = more.pop("retry_after", None)
-    headers = {} if retry is None else {"Retry-After": str(retry)}
-    return problem(getattr(error, "status", 422), more.pop("detail"), headers, **more)
+    status = _status(fields["code"])
+    if status == 404 or not fields["errors"]:
+        fields.pop("errors")
+    retry = fields.pop("retry_after", None)
+    headers = {} if retry is None else {"Retry-After": f"{retry:.0f}"}
+    return problem(status, fields.pop("detail"), headers, **fields)
+
+
+def _status(code: str) -> int:
+    # what the address names is missing: 404; what the body or the query names: a field that the client can mend
+    if code == "not-found" and not request.view_args:
+        return 422
+    return _STATUS.get(code, 422)
 
 
 def _malformed(error: MalformedJson) -> Response:
