@@ -57,8 +57,8 @@ class DatasetRecord:
     """SHA-256 of the uploaded bytes."""
     tenant: str
     filename: str
-    kind: Literal["arrays", "images"]
-    """`images`: pixels 0..255 as (items, height, width, 3), brought to a model's input by its card."""
+    kind: Literal["arrays", "table", "images"]
+    """`table`: rows by columns; `images`: pixels 0..255 as (items, height, width, 3), brought to an input by its card."""
     items: int
     arrays: list[ArrayRecord]
     columns: list[str]

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+import explainers
 from explainers.types import Arrays
 
+from . import broker, intake, results, submission
+from .blobs import open_blobs
+from .errors import IdempotencyMismatch
+from .ledger import counters, events, jobs, models, pages, reconcile, uses, window, workers
+from .ledger.accept import accept, remembered
+from .ledger.database import Database
+from .ledger.schema import upgrade
+from .publisher import Publisher
 from .records import (
     Counts,
     DatasetRecord,
@@ -19,20 +33,36 @@ from .records import (
     State,
     Submission,
 )
+from .scanner import Scanner
 from .settings import Settings
+
+FIRST_NAP = 0.004
+LONGEST_NAP = 0.25
 
 
 class Service:
-    """Models, data sets, jobs and results of all tenants; every method raises `ExplainError` for what a caller can mend."""
+    """Models, data sets, jobs and results of all tenants; methods raise `ExplainError` for what a caller can mend."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._database = Database(settings.ledger_url)
+        self._blobs = open_blobs(settings.blobs, settings.blob_url)
+        self._publisher = Publisher(settings, self._database)
+        self._scanner = Scanner(settings)
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
         """Bring the ledger to the newest schema, and start the publisher's thread; call after the fork."""
-        raise NotImplementedError
+        settings.data.mkdir(parents=True, exist_ok=True)
+        service = cls(settings)
+        upgrade(service._database)
+        return service
 
     def close(self) -> None:
         """Stop the scan runner and the publisher."""
-        raise NotImplementedError
+        self._publisher.close()
+        self._scanner.close()
+        self._database.close()
 
     def add_model(
         self,
@@ -43,93 +73,190 @@ class Service:
         name: str | None = None,
     ) -> tuple[ModelRecord, bool]:
         """Look at an uploaded model in the scan runner and keep it; True: it is new to this tenant."""
-        raise NotImplementedError
+        found = intake.model(self._scanner, self._blobs, file, externals, intake.read_card(card), name)
+        with self._database.write() as session:
+            model, created = models.keep(session, tenant, found.size, found.card, found.description)
+            if name is not None:
+                models.name(session, tenant, name, model.id)
+            session.flush()
+            return models.record(session, model), created
 
     def models(self, tenant: str, limit: int = 50, cursor: str | None = None) -> Page[ModelRecord]:
         """List a tenant's models, newest first."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            return models.page(session, tenant, pages.limited(limit), cursor)
 
     def model(self, tenant: str, ref: str) -> ModelRecord:
         """Return a model by digest, name (the newest version) or name:version."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            return models.record(session, models.find(session, tenant, ref))
 
     def delete_model(self, tenant: str, ref: str) -> None:
         """Forget a model; refused with Conflict while a job of it has not ended."""
-        raise NotImplementedError
+        with self._database.write() as session:
+            freed = models.forget(session, tenant, ref)
+        self._remove(freed)
 
     def add_dataset(
-        self, tenant: str, file: Path, filename: str, media_type: str
+        self, tenant: str, file: Path, filename: str, media_type: str = ""
     ) -> tuple[DatasetRecord, bool]:
-        """Read an uploaded npy, npz, csv, parquet or zip of images in the scan runner and keep its arrays; True: new."""
-        raise NotImplementedError
+        """Read an uploaded npy, npz, csv, parquet or zip of pictures in the scan runner, keep its arrays; True: new."""
+        found = intake.dataset(self._scanner, self._blobs, tenant, file, intake.named(filename, media_type))
+        with self._database.write() as session:
+            row, created = models.keep_dataset(session, found, [a["digest"] for a in found.arrays])
+            session.flush()
+            return models.dataset_record(row), created
 
     def datasets(self, tenant: str, limit: int = 50, cursor: str | None = None) -> Page[DatasetRecord]:
         """List a tenant's data sets, newest first."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            return models.dataset_page(session, tenant, pages.limited(limit), cursor)
 
     def dataset(self, tenant: str, id: str) -> DatasetRecord:
         """Return a data set by its digest."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            return models.dataset_record(models.find_dataset(session, tenant, id))
 
     def delete_dataset(self, tenant: str, id: str) -> None:
         """Forget a data set; jobs made from it keep their inputs."""
-        raise NotImplementedError
+        with self._database.write() as session:
+            freed = models.forget_dataset(session, tenant, id)
+        self._remove(freed)
 
     def read_input_file(self, tenant: str, model: str, input_name: str, file: Path, filename: str) -> Arrays:
-        """Read an input file (npy, npz, csv, png, jpg) for one input of a model in the scan runner."""
-        raise NotImplementedError
+        """Read an input file (npy, npz, csv, txt, png, jpg) for one input of a model in the scan runner."""
+        return self._scanner.input(self.model(tenant, model), input_name, file, filename)
 
     def submit(
-        self, tenant: str, submission: Submission, idempotency_key: str | None = None
+        self, tenant: str, asked: Submission, idempotency_key: str | None = None
     ) -> tuple[JobRecord, bool]:
         """Check a job against the stored description, commit it, and let the publisher wake a worker; False: known key."""
-        raise NotImplementedError
+        request = submission.fingerprint(asked) if idempotency_key else ""
+        with self._database.read() as session:
+            known = self._known(session, tenant, idempotency_key, request)
+            if known is not None:
+                return known, False
+            model = models.record(session, models.find(session, tenant, asked.model))
+            dataset = (
+                models.dataset_record(models.find_dataset(session, tenant, asked.dataset))
+                if asked.dataset
+                else None
+            )
+        job = submission.prepare(model, asked, dataset, self._blobs, self.settings)
+        with self._database.write() as session:
+            known = self._known(session, tenant, idempotency_key, request)
+            if known is not None:
+                return known, False
+            accept(session, job, idempotency_key, request, cache=self.settings.result_cache)
+            tickets = window.draw(session, self.settings, job.queue)
+            record = jobs.record(job)
+        self._publisher.publish(tickets)
+        return record, True
+
+    def _known(self, session: Session, tenant: str, key: str | None, request: str) -> JobRecord | None:
+        seen = remembered(session, tenant, key) if key else None
+        if seen is None:
+            return None
+        if seen.request != request:
+            raise IdempotencyMismatch("this Idempotency-Key was used with another request; take a new key")
+        return jobs.record(jobs.find(session, tenant, seen.job))
 
     def job(self, tenant: str, id: str) -> JobRecord:
         """Return a job."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            return jobs.record(jobs.find(session, tenant, id))
 
     def jobs(
-        self,
-        tenant: str,
-        *,
-        state: State | None = None,
-        method: str | None = None,
-        model: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Page[JobRecord]:
+        self, tenant: str, *, state: State | None = None, method: str | None = None, model: str | None = None,
+        limit: int = 50, cursor: str | None = None,
+    ) -> Page[JobRecord]:  # fmt: skip
         """List a tenant's jobs, newest first."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            digest = models.find(session, tenant, model).id if model is not None else None
+            where = {"state": state, "method": method, "model": digest}
+            return jobs.page(session, tenant, where, pages.limited(limit), cursor)
 
     def cancel(self, tenant: str, id: str) -> JobRecord | None:
         """Cancel a job (it is returned, and stops within seconds); of a finished one remove the results (None)."""
-        raise NotImplementedError
+        with self._database.write() as session:
+            jobs.find(session, tenant, id)
+            job = jobs.locked(session, id)
+            record = jobs.record(job)
+            freed: list[str] = []
+            if record.final:
+                freed = reconcile.remove_results(session, job)
+            else:
+                jobs.cancel(session, job)
+                record = jobs.record(job)
+        self._remove(freed)
+        return None if freed or job.removed is not None else record
 
     def wait(self, tenant: str, id: str, seconds: float) -> JobRecord:
         """Return a job when it has ended, or as it is after so many seconds."""
-        raise NotImplementedError
+        deadline = time.monotonic() + seconds
+        nap = FIRST_NAP
+        while True:
+            record = self.job(tenant, id)
+            left = deadline - time.monotonic()
+            if record.final or left <= 0:
+                return record
+            time.sleep(min(nap, left))
+            nap = min(nap * 1.2, LONGEST_NAP)
 
     def events(self, tenant: str, id: str, after: int = 0) -> list[EventRecord]:
         """Return what happened to a job after the event with that id, oldest first."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            return events.after(session, jobs.find(session, tenant, id).id, after)
 
     def result(self, tenant: str, id: str) -> ResultRecord:
-        """Return the result of a finished job; NotReady before its end, Gone after its removal, the job's error if it failed."""
-        raise NotImplementedError
+        """Return a finished job's result; NotReady before its end, Gone after its removal, the job's error if it failed."""
+        return results.result(self._database, self._blobs, tenant, id)
 
     def picture(self, tenant: str, id: str, item: int) -> bytes:
         """Return the picture of one item as PNG, drawn in the scan runner."""
-        raise NotImplementedError
+        found = self.result(tenant, id)
+        with self._database.read() as session:
+            job = jobs.find(session, tenant, id)
+        arrays = results.item_arrays(job, found, self._blobs, item)
+        pixels = {name: entry["spec"] for name, entry in job.inputs.items() if entry.get("spec")}
+        account = results.item_account(found.account, item, job.items)
+        return self._scanner.picture({"card": job.card, "account": account, "pixels": pixels}, arrays)
 
     def manifest(self, tenant: str, id: str) -> dict[str, Any]:
         """Return what is needed to run a finished job again and compare: digests, request, provider, versions."""
-        raise NotImplementedError
+        found = self.result(tenant, id)
+        with self._database.read() as session:
+            return results.manifest(found, jobs.find(session, tenant, id), explainers.__version__)
 
     def ready(self) -> Readiness:
         """Say whether ledger, broker and a consuming worker answer."""
-        raise NotImplementedError
+        try:
+            with self._database.read() as session:
+                session.execute(text("select 1"))
+                consuming = bool(workers.alive(session, self.settings.heartbeat_seconds))
+            ledger = True
+        except SQLAlchemyError:
+            ledger = consuming = False
+        answers = broker.ping(self.settings.redis_url) if self.settings.redis_url else False
+        parts = {"the ledger": ledger, "the broker": answers, "a consuming worker": consuming}
+        return Readiness(
+            ledger, answers, consuming, [f"{name} does not answer" for name, ok in parts.items() if not ok]
+        )
 
     def counts(self) -> Counts:
         """Return the figures for /metrics."""
-        raise NotImplementedError
+        with self._database.read() as session:
+            tally = reconcile.summary(session)
+            alive = workers.alive(session, self.settings.heartbeat_seconds)
+            found = counters.read(session)
+        seconds = {n.removesuffix("_seconds"): v for n, v in found.items() if n.endswith("_seconds")}
+        whole = {n: {k: int(v) for k, v in c.items()} for n, c in found.items() if not n.endswith("_seconds")}
+        return Counts(tally["jobs"], tally["chunks"], whole, seconds, alive)
+
+    def _remove(self, digests: list[str]) -> None:
+        """Remove blobs that nobody needs; what was stored a moment ago is left to the reconciler."""
+        for digest in digests:
+            with self._database.read() as session:
+                wanted = uses.used(session, digest)
+            if not wanted:
+                self._blobs.delete(digest)

@@ -101,6 +101,11 @@ def affected(session: Session, statement: Executable) -> int:
     return int(cast(CursorResult[Any], session.execute(statement)).rowcount)
 
 
+def pairs(session: Session, statement: Executable) -> dict[Any, Any]:
+    """Return the rows of a query of two columns, the first as keys."""
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
 def insert(session: Session, table: type[Any]) -> sqlite.Insert:
     """Return an INSERT of the session's dialect, which knows ON CONFLICT."""
     at_home = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]

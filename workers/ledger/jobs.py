@@ -12,7 +12,7 @@ from workers.records import JobRecord, Page, Progress
 from workers.tables import OPEN_CHUNK, OPEN_JOB, Chunk, Job
 
 from . import counters, events, pages
-from .database import clock
+from .database import clock, pairs
 from .times import maybe_moment, moment
 
 LEVELS = {"interactive": 0, "batch": 6}
@@ -92,11 +92,7 @@ def settle(session: Session, job: Job) -> None:
     """End a job whose chunks have all ended."""
     if job.state not in OPEN_JOB or job.cut < job.items:
         return
-    tally = dict(
-        session.execute(
-            select(Chunk.state, func.count()).where(Chunk.job == job.id).group_by(Chunk.state)
-        ).tuples()
-    )
+    tally = pairs(session, select(Chunk.state, func.count()).where(Chunk.job == job.id).group_by(Chunk.state))
     if any(tally.get(state) for state in OPEN_CHUNK):
         return
     good, bad = tally.get("succeeded", 0), tally.get("failed", 0)

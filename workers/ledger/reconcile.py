@@ -13,7 +13,7 @@ from workers.settings import Settings
 from workers.tables import OPEN_JOB, Chunk, Event, IdempotencyKey, Job, Worker
 
 from . import claims, counters, jobs, uses, workers
-from .database import affected, now
+from .database import affected, now, pairs
 
 LEASE_DETAIL = "the worker that held the work went away without a word"
 CHILD_DETAIL = "the worker process that supervised the work died"
@@ -100,6 +100,6 @@ def remove_results(session: Session, job: Job) -> list[str]:
 
 def summary(session: Session) -> dict[str, Any]:
     """Return jobs and chunks by state."""
-    by_job = session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples()
-    by_chunk = session.execute(select(Chunk.state, func.count()).group_by(Chunk.state)).tuples()
-    return {"jobs": dict(by_job), "chunks": dict(by_chunk)}
+    by_job = pairs(session, select(Job.state, func.count()).group_by(Job.state))
+    by_chunk = pairs(session, select(Chunk.state, func.count()).group_by(Chunk.state))
+    return {"jobs": by_job, "chunks": by_chunk}

@@ -11,7 +11,7 @@ from workers.settings import Settings
 from workers.tables import OPEN_CHUNK, OPEN_JOB, Chunk, Job, Turn
 
 from . import chunks, workers
-from .database import clock, insert
+from .database import clock, insert, pairs
 from .jobs import LEVELS
 
 
@@ -77,14 +77,12 @@ def _inside(session: Session, lane: _Lane) -> dict[str, int]:
         Chunk.state.in_(OPEN_CHUNK),
         Chunk.published.is_not(None),
     )
-    return dict(
-        session.execute(select(Chunk.tenant, func.count()).where(*here).group_by(Chunk.tenant)).tuples()
-    )
+    return pairs(session, select(Chunk.tenant, func.count()).where(*here).group_by(Chunk.tenant))
 
 
 def _turns(session: Session, lane: _Lane) -> dict[str, float]:
     here = (Turn.queue == lane.queue, Turn.level == lane.level)
-    return dict(session.execute(select(Turn.tenant, Turn.at).where(*here)).tuples())
+    return pairs(session, select(Turn.tenant, Turn.at).where(*here))
 
 
 def _waiting(session: Session, lane: _Lane) -> set[str]:

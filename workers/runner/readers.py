@@ -12,12 +12,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from explainers import pixels
 from explainers.errors import ResourceLimit
 from explainers.types import Array, Arrays
 from workers import arrays as npy
 from workers.errors import InputUnreadable
-
-from . import images
 
 MEMBERS = 200_000
 NPZ_MEMBERS = 1000
@@ -39,16 +38,16 @@ def read(file: IO[bytes], filename: str, limit: int) -> Table:
     head = file.read(8)
     file.seek(0)
     suffix = PurePosixPath(filename).suffix.lower()
-    return _reader(head, suffix, file)(file, limit)
+    return _reader(head, suffix)(file, limit)
 
 
-def _reader(head: bytes, suffix: str, file: IO[bytes]) -> Callable[[IO[bytes], int], Table]:
+def _reader(head: bytes, suffix: str) -> Callable[[IO[bytes], int], Table]:
     if head.startswith(b"\x93NUMPY"):
         return lambda f, limit: Table({"": npy.read(f, limit)})
     if head.startswith(b"PAR1"):
         return _parquet
     if head.startswith((b"\x89PNG", b"\xff\xd8")):
-        return lambda f, _: Table({"": images.read(f)[None]}, kind="images")
+        return lambda f, _: Table({"": pixels.read_picture(f)[None]}, kind="images")
     if head.startswith(b"PK"):
         return _archive
     if suffix in {".csv", ".tsv", ".txt"}:
@@ -97,7 +96,7 @@ def _npz(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limit: int) -
 def _pictures(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limit: int) -> Table:
     found: list[Array] = []
     for member in sorted(members, key=lambda m: m.filename):
-        found.append(images.read(io.BytesIO(archive.read(member))))
+        found.append(pixels.read_picture(io.BytesIO(archive.read(member))))
         if found[-1].shape != found[0].shape:
             raise InputUnreadable(
                 f"the pictures differ in size: {_size(found[0])} and {_size(found[-1])}; bring them to one size"
@@ -138,7 +137,7 @@ def _table(rows: Iterator[list[str]], limit: int) -> Table:
         data.append(row)
         if len(data) * len(first) * 8 > limit:
             raise ResourceLimit(f"the table takes more than {limit} bytes; send fewer rows, or parquet")
-    return Table({"": _numbers(data)}, columns=header)
+    return Table({"": _numbers(data)}, "table", header)
 
 
 def _is_number(value: str) -> bool:
@@ -157,7 +156,7 @@ def _numbers(rows: list[list[str]]) -> Array:
 
 
 def _parquet(file: IO[bytes], limit: int) -> Table:
-    import pyarrow
+    import pyarrow as pa
     from pyarrow import parquet
 
     try:
@@ -165,10 +164,10 @@ def _parquet(file: IO[bytes], limit: int) -> Table:
         if sum(source.metadata.row_group(i).total_byte_size for i in range(source.num_row_groups)) > limit:
             raise ResourceLimit(f"the table takes more than {limit} bytes; send fewer rows")
         table = source.read()
-    except (pyarrow.ArrowException, OSError, ValueError) as e:
+    except (pa.ArrowException, OSError, ValueError) as e:
         raise InputUnreadable("the file cannot be read as parquet") from e
     columns = [str(name) for name in table.column_names]
-    return Table({"": _stack([_column(table.column(i)) for i in range(table.num_columns)])}, columns=columns)
+    return Table({"": _stack([_column(table.column(i)) for i in range(table.num_columns)])}, "table", columns)
 
 
 def _column(column: Any) -> Array:
@@ -185,4 +184,4 @@ def _stack(columns: list[Array]) -> Array:
     if "U" in kinds:
         return np.stack([c.astype(str) for c in columns], axis=1)
     together: Array = np.stack(columns, axis=1)
-    return together.astype(np.float32) if kinds != {"i"} and kinds != {"u"} else together
+    return together.astype(np.float32) if kinds not in ({"i"}, {"u"}) else together

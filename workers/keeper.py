@@ -1,0 +1,107 @@
+"""Keeps a worker honest from a thread of its main process: heartbeat, dead children, and the reconciler's sweep."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from .blobs import open_blobs
+from .ledger import leases, reconcile, uses, workers
+from .ledger.database import Database
+from .ledger.workers import Identity
+from .processes import alive
+from .publisher import Publisher
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+SWEEP_HOURS = 1.0
+
+
+class Keeper(threading.Thread):
+    """The thread; `consumed()` is called by Celery's own loop and proves that it turns."""
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._settings, self._identity = settings, identity
+        # this process forks whenever a child dies: no connection is kept open between uses
+        self._database = Database(settings.ledger_url, pooled=False)
+        self._blobs = open_blobs(settings.blobs, settings.blob_url)
+        self._publisher = Publisher(settings, self._database)
+        self._stop = threading.Event()
+        self._consumed = time.monotonic()
+        self._due = {"beat": 0.0, "sweep": 0.0, "clean": 0.0}
+
+    def consumed(self) -> None:
+        """Note that the consumer's loop turns."""
+        self._consumed = time.monotonic()
+
+    def run(self) -> None:
+        """Tick until stopped; a ledger that does not answer is asked again."""
+        while True:
+            try:
+                self._tick()
+            except SQLAlchemyError as e:
+                log.warning("the ledger does not answer: %s", type(e).__name__)
+            if self._stop.wait(min(self._settings.tick_seconds, 1.0)):
+                return
+
+    def drain(self) -> None:
+        """Say that this worker is about to end."""
+        with self._database.write() as session:
+            workers.drain(session, self._identity.id)
+
+    def leave(self) -> None:
+        """Stop ticking and forget this worker."""
+        self._stop.set()
+        self.join(5)
+        with self._database.write() as session:
+            workers.leave(session, self._identity.id)
+
+    def _tick(self) -> None:
+        if self._is_due("beat", self._settings.heartbeat_seconds):
+            self._beat()
+        with self._database.write() as session:
+            found = reconcile.dead_children(session, self._settings, self._identity.id, alive)
+        if self._is_due("sweep", self._settings.reconcile_seconds):
+            self._sweep()
+            found = 1
+        if found:
+            self._publisher.top_up(self._identity.queue)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._consumed < 3 * self._settings.heartbeat_seconds:
+            with self._database.write() as session:
+                workers.beat(session, self._identity)
+
+    def _sweep(self) -> None:
+        with self._database.write() as session:
+            reconcile.dead_neighbours(session, self._settings, self._identity.host, alive)
+            if not self._may_sweep(session):
+                return
+            reconcile.expired(session, self._settings)
+            reconcile.unclaimed(session, self._settings)
+            freed = reconcile.outdated(session, self._settings)
+        if self._is_due("clean", SWEEP_HOURS * 3600):
+            freed += list(self._blobs.older(SWEEP_HOURS * 3600))
+        self._remove(freed)
+
+    def _may_sweep(self, session: Session) -> bool:
+        return leases.take(session, "reconciler", self._identity.id, 3 * self._settings.reconcile_seconds)
+
+    def _remove(self, digests: list[str]) -> None:
+        for digest in digests:
+            with self._database.read() as session:
+                wanted = uses.used(session, digest)
+            if not wanted:
+                self._blobs.delete(digest)
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now < self._due[what]:
+            return False
+        self._due[what] = now + seconds
+        return True

@@ -1,0 +1,215 @@
+"""What a runner can be asked: to look at a model, to read a file, to explain items, to draw one."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explainers import errors, inputs
+from explainers.errors import ExplainError
+from explainers.pixels import fit
+from explainers.types import Account, Arrays, Card, Explanation, TensorSpec
+from workers import arrays as npy
+from workers.errors import NotFound
+
+from . import readers
+from .frames import Channel, Frame, close_all
+
+if TYPE_CHECKING:
+    from explainers.model import Model
+
+Answer = tuple[dict[str, Any], Arrays]
+MODELS = 4
+PROGRESS_SECONDS = 0.1
+
+
+class Operations:
+    """The operations of one runner, and the models that it holds open."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._reported = 0.0
+        self._operations: dict[str, Callable[[Frame], Answer]] = {
+            "scan": self._scan,
+            "bundle": self._bundle,
+            "explain": self._explain,
+            "dataset": self._dataset,
+            "input": self._input,
+            "picture": self._picture,
+        }
+
+    def answer(self, frame: Frame) -> None:
+        """Do what a frame asks for and send the result, or why there is none."""
+        if frame.fields.get("op") == "cancel":
+            return  # it came after the last answer
+        try:
+            fields, arrays = self._operations[str(frame.fields["op"])](frame)
+            self._channel.send({"kind": "result", **fields}, arrays)
+        except ExplainError as e:
+            self._fail(e)
+        except MemoryError:
+            self._fail(
+                errors.ResourceLimit(
+                    "the work needs more memory than there is; send smaller items or fewer samples"
+                )
+            )
+        except RecursionError:
+            self._fail(errors.ResourceLimit("the model is nested too deeply"))
+        except (BrokenPipeError, ConnectionError):
+            raise
+        except Exception as e:  # noqa: BLE001  whatever a stranger's model brings about must not end as a traceback
+            traceback.print_exc()
+            self._fail(
+                errors.RuntimeFailure(
+                    f"the engine failed in a way that it does not know ({type(e).__name__})"
+                )
+            )
+        finally:
+            close_all(frame.descriptors)
+
+    def _fail(self, error: ExplainError) -> None:
+        self._channel.send({"kind": "error", "error": error.to_json()})
+
+    def _scan(self, frame: Frame) -> Answer:
+        import explainers
+
+        card = Card.model_validate(frame.fields["card"])
+        model = explainers.load(_bytes(frame.descriptors[0]), card=card)
+        return {"description": model.describe().model_dump(mode="json")}, {}
+
+    def _bundle(self, frame: Frame) -> Answer:
+        from explainers.graph.load import read
+
+        *sources, out = frame.descriptors
+        with tempfile.TemporaryDirectory() as folder:
+            names = ["model.onnx", *frame.fields["names"]]
+            for name, source in zip(names, sources, strict=True):
+                _copy(source, Path(folder) / name)
+            proto, _ = read(Path(folder) / names[0])
+        with os.fdopen(os.dup(out), "wb") as target:
+            target.write(proto.SerializeToString(deterministic=True))
+        return {}, {}
+
+    def _explain(self, frame: Frame) -> Answer:
+        import explainers
+
+        fields = frame.fields
+        model = self._model(frame)
+        found = explainers.explain(
+            model,
+            self._inputs(frame),
+            fields["method"],
+            fields["params"],
+            fields["target"],
+            fields["seed"],
+            self._progress,
+            provider=fields["provider"],
+            threads=fields["threads"],
+        )
+        return {"account": found.account.model_dump(mode="json")}, found.arrays
+
+    def _model(self, frame: Frame) -> Model:
+        import explainers
+
+        key = f"{frame.fields['model']} {frame.fields['card']}"
+        if key not in self._models:
+            if not frame.descriptors:
+                raise NotFound("the model's bytes did not come with the order")
+            card = Card.model_validate(frame.fields["card"])
+            self._models[key] = explainers.load(_bytes(frame.descriptors[0]), card=card)
+            while len(self._models) > MODELS:
+                self._models.popitem(last=False)
+        self._models.move_to_end(key)
+        return self._models[key]
+
+    def _inputs(self, frame: Frame) -> Arrays:
+        card = Card.model_validate(frame.fields["card"])
+        specs = {
+            name: TensorSpec.model_validate(spec) for name, spec in frame.fields.get("pixels", {}).items()
+        }
+        return {
+            name: fit(a, specs[name], card.input(name)) if name in specs else a
+            for name, a in frame.arrays.items()
+        }
+
+    def _progress(self, done: int, total: int, unit: str) -> None:
+        if self._channel.ready():
+            self._channel.receive()  # nothing but a cancellation comes while an order is being carried out
+            raise errors.Cancelled("the job was cancelled while it ran")
+        if done >= total or time.monotonic() - self._reported > PROGRESS_SECONDS:
+            self._reported = time.monotonic()
+            self._channel.send({"kind": "progress", "done": int(done), "total": int(total), "unit": unit})
+
+    def _dataset(self, frame: Frame) -> Answer:
+        source, out = frame.descriptors
+        with os.fdopen(os.dup(source), "rb") as file, os.fdopen(os.dup(out), "wb") as target:
+            table = readers.read(file, frame.fields["filename"], frame.fields["limit"])
+            stored = [_store(target, name, a) for name, a in table.arrays.items()]
+        finite = all(a.dtype.kind != "f" or bool(np.isfinite(a).all()) for a in table.arrays.values())
+        return {"kind_of": table.kind, "columns": table.columns, "finite": finite, "stored": stored}, {}
+
+    def _input(self, frame: Frame) -> Answer:
+        spec = TensorSpec.model_validate(frame.fields["spec"])
+        card = Card.model_validate(frame.fields["card"])
+        filename, limit = frame.fields["filename"], frame.fields["limit"]
+        with os.fdopen(os.dup(frame.descriptors[0]), "rb") as file:
+            if inputs.suffix_of(filename) not in inputs.ARRAYS:
+                held = Path(f"/proc/self/fd/{file.fileno()}")
+                found = inputs.read_file(held, spec, card.input(spec.name), filename=filename)
+                return {}, {spec.name: found}
+            return {}, _named(readers.read(file, filename, limit).arrays, spec.name)
+
+    def _picture(self, frame: Frame) -> Answer:
+        from explainers.render import picture
+
+        fields = frame.fields
+        card = Card.model_validate(fields["card"])
+        given = {name.removeprefix("i:"): a for name, a in frame.arrays.items() if name.startswith("i:")}
+        specs = {name: TensorSpec.model_validate(spec) for name, spec in fields.get("pixels", {}).items()}
+        shown = {n: fit(a, specs[n], card.input(n)) if n in specs else a for n, a in given.items()}
+        arrays = {name.removeprefix("r:"): a for name, a in frame.arrays.items() if name.startswith("r:")}
+        explanation = Explanation(arrays, Account.model_validate(fields["account"]), shown)
+        return {}, {"png": np.frombuffer(picture(explanation, shown, 0, card), np.uint8)}
+
+
+def _bytes(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        raise errors.ModelUnparseable("the file is empty; send the bytes of an .onnx file")
+    with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as view:
+        return view[:]
+
+
+def _copy(source: int, path: Path) -> None:
+    if path.exists():
+        raise errors.ModelForbidden(f"two parts of the bundle are called {path.name!r}")
+    with os.fdopen(os.dup(source), "rb") as file, path.open("wb") as out:
+        shutil.copyfileobj(file, out)
+
+
+def _store(file: Any, name: str, a: Any) -> dict[str, Any]:
+    offset = file.tell()
+    a = npy.plain(a)
+    npy.write(file, a)
+    return {
+        "name": name,
+        "dtype": str(a.dtype),
+        "shape": list(a.shape),
+        "offset": offset,
+        "size": file.tell() - offset,
+    }
+
+
+def _named(arrays: Arrays, name: str) -> Arrays:
+    return {name: next(iter(arrays.values()))} if len(arrays) == 1 else arrays

@@ -1,0 +1,55 @@
+"""Warm runners, one per tenant and model, the least recently used of which makes room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from workers.settings import Settings
+
+from .process import Limits, Runner
+
+Key = tuple[str, str]
+
+
+class Pool:
+    """The runners of one worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits = Limits(settings.runner_memory, settings.cancel_seconds)
+        # every slot of the machine has a pool of its own, and they share the budget
+        self._budget = settings.runners_memory // settings.slots
+        self._runners: OrderedDict[Key, Runner] = OrderedDict()
+
+    @contextmanager
+    def runner(self, tenant: str, model: str) -> Iterator[Runner]:
+        """Lend the runner of a tenant's model, a warm one if there is one."""
+        runner = self._runners.pop((tenant, model), None)
+        if runner is not None and not runner.alive:
+            runner.close()
+            runner = None
+        if runner is None:
+            self._make_room()
+            runner = Runner(self._limits)
+        try:
+            yield runner
+        finally:
+            self._take_back((tenant, model), runner)
+
+    def close(self) -> None:
+        """End every runner."""
+        while self._runners:
+            self._runners.popitem()[1].close()
+
+    def _take_back(self, key: Key, runner: Runner) -> None:
+        # the runtime gives memory back to nobody: one that holds much after its work starts afresh next time
+        if runner.alive and runner.resident() < self._limits.memory // 2:
+            self._runners[key] = runner
+        else:
+            runner.close()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self._runners and sum(r.resident() for r in self._runners.values()) > self._budget:
+            self._runners.popitem(last=False)[1].close()

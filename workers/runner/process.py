@@ -1,0 +1,183 @@
+"""A runner as its supervisor holds it: started clean, watched while it works, killed when it oversteps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from explainers.errors import Cancelled, ResourceLimit, from_json
+from explainers.types import Array
+from workers.errors import Crashed, TimeLimit
+
+from .frames import BrokenFrame, Channel, Frame
+from .spawner import spawn
+
+PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60.0
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a runner may take."""
+
+    memory: int
+    cancel_seconds: float = 2.0
+
+
+@dataclass
+class Watch:
+    """What is watched while one order is carried out."""
+
+    seconds: float
+    progress: Progress = field(default=lambda *_: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
+    """Asked every 0.2 s; True: the order is cancelled."""
+
+
+class Runner:
+    """One runner process; not to be used by two threads at once."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._home = tempfile.mkdtemp(prefix="onnxplain-runner-")
+        self._watch = Watch(START_SECONDS)
+        self._deadline = self._cancelled = float("inf")
+        self._stopping = self._listening = False
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = spawn(lambda: self._start(theirs.fileno()))
+        self._channel = Channel(ours, self._idle)
+        self._order(Watch(START_SECONDS))
+        self._receive()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def resident(self) -> int:
+        """Return the resident bytes of the process."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def call(
+        self,
+        fields: Mapping[str, Any],
+        arrays: Mapping[str, Array] | None = None,
+        descriptors: Sequence[int] = (),
+        *,
+        watch: Watch,
+    ) -> Frame:
+        """Give an order and wait for its result; raise what the runner refuses, or why it was killed."""
+        self._order(watch)
+        try:
+            self._channel.send(fields, arrays, descriptors)
+            self._listening = True
+            while True:
+                self._idle()
+                frame = self._receive()
+                if frame.fields["kind"] == "result":
+                    return frame
+                if frame.fields["kind"] == "error":
+                    raise from_json(frame.fields["error"])
+                watch.progress(frame.fields["done"], frame.fields["total"], frame.fields["unit"])
+        except BrokenFrame as e:
+            raise self._death() from e
+
+    def close(self) -> None:
+        """End the process."""
+        self._kill()
+        self._channel.close()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "workers.runner", str(descriptor), str(os.getpid())],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            env=self._environment(),
+            start_new_session=True,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Return the little of our environment that a stranger's model may see."""
+        own = {name: os.environ[name] for name in PASSED if name in os.environ}
+        return own | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "ORT_DISABLE_TELEMETRY": "1",
+            "HOME": self._home,
+            "MPLCONFIGDIR": self._home,
+            "TMPDIR": self._home,
+        }
+
+    def _order(self, watch: Watch) -> None:
+        self._watch, self._stopping, self._listening = watch, False, False
+        self._deadline, self._cancelled = time.monotonic() + watch.seconds, float("inf")
+
+    def _receive(self) -> Frame:
+        return self._channel.receive()
+
+    def _idle(self) -> None:
+        """Look after the runner: memory, wall time, cancellation."""
+        now = time.monotonic()
+        if self.resident() > self._limits.memory:
+            self._kill()
+            raise ResourceLimit(
+                f"the work took more than {self._limits.memory >> 20} MiB of memory; send smaller items"
+            )
+        if now > self._deadline:
+            self._kill()
+            raise TimeLimit(
+                f"the work took more than {self._watch.seconds:g} s; send fewer items or take fewer samples"
+            )
+        if now > self._cancelled:
+            self._kill()
+            raise Cancelled("the job was cancelled while it ran")
+        # an order must not be broken into: while it is being sent, a cancellation waits
+        if self._listening and not self._stopping and self._watch.stop():
+            self._stopping = True
+            self._cancelled = now + self._limits.cancel_seconds
+            self._channel.send({"op": "cancel"})
+
+    def _death(self) -> Exception:
+        if self._stopping:
+            self._kill()
+            return Cancelled("the job was cancelled while it ran")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._kill()
+        code = self._process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit status {code}"
+        return Crashed(f"the process that ran the model died ({how})")
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()

@@ -1,0 +1,108 @@
+"""The scan runner: where the web process has uploads looked at, so that it never parses them itself."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from explainers.errors import InvalidRequest, ModelForbidden
+from explainers.types import Arrays, Card, ModelDescription
+
+from .errors import TooLarge
+from .records import ModelRecord
+from .runner.frames import Frame
+from .runner.process import Limits, Runner, Watch
+from .settings import Settings
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
+
+class Scanner:
+    """One runner for uploads and pictures, used by one request at a time and started when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None
+
+    def close(self) -> None:
+        """End the runner."""
+        with self._lock:
+            if self._runner is not None:
+                self._runner.close()
+                self._runner = None
+
+    def scan(self, file: IO[bytes], card: Card) -> ModelDescription:
+        """Look at a model."""
+        frame = self._call({"op": "scan", "card": card.model_dump(mode="json")}, descriptors=[file.fileno()])
+        return ModelDescription.model_validate(frame.fields["description"])
+
+    def bundle(self, file: Path, externals: dict[str, Path], out: IO[bytes]) -> None:
+        """Write a model with its external data taken in to `out`."""
+        for name in externals:
+            if not NAME.fullmatch(name) or name.startswith("."):
+                raise ModelForbidden(
+                    f"an external data file is called {name[:80]!r}; names are made of letters, digits, '.', '_' and '-'",
+                    pointer="/external",
+                )
+        self._check_size([file, *externals.values()])
+        with ExitStack() as stack:
+            files = [stack.enter_context(path.open("rb")) for path in (file, *externals.values())]
+            order = {"op": "bundle", "names": list(externals)}
+            self._call(order, descriptors=[*(f.fileno() for f in files), out.fileno()])
+
+    def dataset(self, file: Path, filename: str, out: IO[bytes]) -> dict[str, Any]:
+        """Write the arrays of a data set to `out`, one .npy after another, and return where they lie."""
+        order = {"op": "dataset", "filename": filename, "limit": self._settings.input_bytes}
+        with file.open("rb") as source:
+            return self._call(order, descriptors=[source.fileno(), out.fileno()]).fields
+
+    def input(self, model: ModelRecord, name: str, file: Path, filename: str) -> Arrays:
+        """Read a file for one input of a model."""
+        spec = next((s for s in model.description.inputs if s.name == name), None)
+        if spec is None:
+            there = ", ".join(s.name for s in model.description.inputs)
+            raise InvalidRequest(f"the model has no input {name[:80]!r}; it has: {there}", pointer="/inputs")
+        order = {
+            "op": "input", "spec": spec.model_dump(mode="json"), "card": model.card.model_dump(mode="json"),
+            "filename": filename, "limit": self._settings.input_bytes,
+        }  # fmt: skip
+        with file.open("rb") as source:
+            return self._call(order, descriptors=[source.fileno()]).arrays
+
+    def picture(self, fields: dict[str, Any], arrays: Arrays) -> bytes:
+        """Draw an item; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""
+        frame = self._call({"op": "picture", **fields}, arrays)
+        return np.ascontiguousarray(frame.arrays["png"]).tobytes()
+
+    def _check_size(self, files: list[Path]) -> None:
+        size = sum(f.stat().st_size for f in files)
+        if size > self._settings.model_bytes:
+            raise TooLarge(
+                f"the model has {size} bytes with its data, the limit is {self._settings.model_bytes}"
+            )
+
+    def _call(
+        self, fields: dict[str, Any], arrays: Arrays | None = None, descriptors: list[int] | None = None
+    ) -> Frame:
+        with self._lent() as runner:
+            return runner.call(fields, arrays, descriptors or [], watch=Watch(self._settings.scan_seconds))
+
+    @contextmanager
+    def _lent(self) -> Iterator[Runner]:
+        with self._lock:
+            if self._runner is None or not self._runner.alive:
+                self._runner = Runner(Limits(self._settings.runner_memory))
+            try:
+                yield self._runner
+            finally:
+                # a killed or bloated runner is replaced at the next call
+                if not self._runner.alive or self._runner.resident() > self._settings.runner_memory // 2:
+                    self._runner.close()
+                    self._runner = None

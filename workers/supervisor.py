@@ -1,0 +1,177 @@
+"""Supervises one chunk at a time in a Celery child: claims it, has a runner explain it, writes the result once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
+
+from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFailure
+from explainers.types import Arrays
+
+from . import arrays as npy
+from .blobs import open_blobs
+from .cutting import cut_inputs, cut_target
+from .errors import Crashed, TimeLimit
+from .ledger import claims, counters, window, workers
+from .ledger.claims import Claim
+from .ledger.database import Database
+from .publisher import Publisher
+from .runner.pool import Pool
+from .runner.process import Watch
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+_current: Supervisor | None = None
+
+
+class Supervisor:
+    """One slot of a worker, with its warm runners."""
+
+    def __init__(self, settings: Settings, worker: str) -> None:
+        self._settings, self._worker = settings, worker
+        self._database = Database(settings.ledger_url)
+        self._blobs = open_blobs(settings.blobs, settings.blob_url)
+        self._publisher = Publisher(settings, self._database)
+        self._pool = Pool(settings)
+
+    def close(self) -> None:
+        """End the runners."""
+        self._pool.close()
+        self._publisher.close(0.5)
+        self._database.close()
+
+    def explain(self, chunk: int) -> None:
+        """Explain a chunk that a wake-up call named, unless another has it."""
+        with self._database.write() as session:
+            claim = claims.claim(session, chunk, self._worker, os.getpid(), self._settings)
+        if claim is None:
+            return
+        log.info("chunk %d of job %s, attempt %d", claim.chunk, claim.job, claim.attempts)
+        watch = _Watcher(self._settings, self._database, claim, self._worker)
+        try:
+            self._finish(claim, *self._run(claim, watch))
+        except Cancelled:
+            self._stopped(claim, watch)
+        except ExplainError as e:
+            self._failed(claim, e)
+        except MemoryError:
+            self._failed(claim, ResourceLimit("the worker ran out of memory; send fewer items"))
+        except Exception as e:
+            log.exception("chunk %d", claim.chunk)
+            self._failed(
+                claim, Crashed(f"the worker failed in a way that it does not know ({type(e).__name__})")
+            )
+
+    def _run(self, claim: Claim, watch: _Watcher) -> tuple[str, float]:
+        arrays = cut_inputs(claim, self._blobs)
+        with ExitStack() as stack:
+            model = stack.enter_context(self._blobs.path(claim.model).open("rb"))
+            runner = stack.enter_context(self._pool.runner(claim.tenant, claim.model))
+            began = time.monotonic()
+            frame = runner.call(
+                self._order(claim), arrays, [model.fileno()],
+                watch=Watch(self._settings.run_seconds, watch.progress, watch.stop),
+            )  # fmt: skip
+            seconds = time.monotonic() - began
+        return self._store(frame.arrays, frame.fields["account"]), seconds
+
+    def _order(self, claim: Claim) -> dict[str, Any]:
+        pixels = {name: i["spec"] for name, i in claim.inputs.items() if i.get("spec")}
+        return {
+            "op": "explain", "model": claim.model, "card": claim.card, "method": claim.method, "params": claim.params,
+            "target": cut_target(claim), "seed": claim.seed, "provider": self._settings.provider,
+            "threads": self._settings.runner_threads, "pixels": pixels,
+        }  # fmt: skip
+
+    def _store(self, arrays: Arrays, account: dict[str, Any]) -> str:
+        plain = {name: np.asarray(a) for name, a in arrays.items()}
+        return self._blobs.put(lambda file: npy.write_npz(file, plain, json.dumps(account))).digest
+
+    def _finish(self, claim: Claim, digest: str, seconds: float) -> None:
+        with self._database.write() as session:
+            if not claims.succeed(session, claim, digest, seconds):
+                log.warning("chunk %d was finished by another; this result is not used", claim.chunk)
+            tickets = window.draw(session, self._settings, self._settings.provider)
+        self._publisher.publish(tickets)
+
+    def _stopped(self, claim: Claim, watch: _Watcher) -> None:
+        if watch.drained:
+            with self._database.write() as session:
+                claims.give_back(session, claim)
+        self._publisher.top_up(self._settings.provider)
+
+    def _failed(self, claim: Claim, error: ExplainError) -> None:
+        log.warning("chunk %d of job %s failed: %s", claim.chunk, claim.job, error.code)
+        with self._database.write() as session:
+            if isinstance(error, Crashed | TimeLimit | ResourceLimit):
+                counters.add(session, "sandbox_kills", error.code)
+                # what ran too long would do so again; what took too much memory gets one more try, in a fresh runner
+                tries = {TimeLimit: 1, ResourceLimit: 2}.get(type(error))
+                claims.crash(session, claim, error, self._settings, tries=tries)
+            else:
+                claims.refuse(session, claim, error, all_items=not isinstance(error, RuntimeFailure))
+            tickets = window.draw(session, self._settings, self._settings.provider)
+        self._publisher.publish(tickets)
+
+
+class _Watcher:
+    """Reads cancellation, writes progress and renews the lease while a runner works."""
+
+    def __init__(self, settings: Settings, database: Database, claim: Claim, worker: str) -> None:
+        self._settings, self._database, self._claim, self._worker = settings, database, claim, worker
+        self._ticked = self._renewed = time.monotonic()
+        self._progress = self._written = (0, 0, "")
+        self._stop = False
+        self.drained = False
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Remember how far the runner is."""
+        self._progress = (done, total, unit)
+
+    def stop(self) -> bool:
+        """Look into the ledger every second; True: the work is no longer wanted from us."""
+        if not self._stop and time.monotonic() - self._ticked >= self._settings.tick_seconds:
+            self._ticked = time.monotonic()
+            try:
+                self._stop = not self._tick()
+            except SQLAlchemyError as e:
+                # the lease tells the others; the work may still end in time
+                log.warning("the ledger does not answer: %s", type(e).__name__)
+        return self._stop
+
+    def _tick(self) -> bool:
+        renew = self._ticked - self._renewed >= self._settings.renew_seconds
+        if renew or self._progress != self._written:
+            return self._write(renew=renew)
+        with self._database.read() as session:
+            draining = workers.draining_for(session, self._worker)
+            self.drained = draining is not None and draining > self._settings.drain_seconds
+            return claims.held(session, self._claim) and not self.drained
+
+    def _write(self, *, renew: bool) -> bool:
+        with self._database.write() as session:
+            if renew and not claims.renew(session, self._claim, self._settings.lease_seconds):
+                return False
+            ours = claims.report(session, self._claim, *self._progress)
+        self._written = self._progress
+        self._renewed = self._ticked if renew else self._renewed
+        return ours
+
+
+def install(supervisor: Supervisor) -> None:
+    """Make this the supervisor of this process."""
+    global _current  # noqa: PLW0603  one slot per process
+    _current = supervisor
+
+
+def current() -> Supervisor:
+    """Return the supervisor of this process."""
+    assert _current is not None, "the worker process was not initialised"
+    return _current
