@@ -178,13 +178,12 @@ def _read(word: str, specs: Mapping[str, TensorSpec], card: Card, *, resize: boo
 
 
 def _split(word: str, specs: Mapping[str, TensorSpec]) -> tuple[str | None, Path]:
-    name, sign, rest = word.rpartition("=")
-    if sign and name in specs:
-        return name, _there(rest)
-    if sign and not Path(word).exists():
-        raise click.BadParameter(
-            f"the model has no input {name!r}; it has: {', '.join(specs)}", param_hint="--input"
-        )
+    for name in specs:
+        if word.startswith(f"{name}="):
+            return name, _there(word.removeprefix(f"{name}="))
+    if "=" in word and not Path(word).exists():
+        given, there = word.partition("=")[0], ", ".join(specs)
+        raise click.BadParameter(f"the model has no input {given!r}; it has: {there}", param_hint="--input")
     return None, _there(word)
 
 

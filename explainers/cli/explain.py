@@ -46,14 +46,14 @@ def explain_command(
 
     The arrays go to --out as attribution.INPUT, output.NAME and meta; the account is printed.
     """
+    params = parameters(asked["method"], asked["pairs"], asked["fields"])
     loaded = explainers.load(model, card=card)
     words = Card() if card is None else card
     given = arrays(asked["files"], loaded.describe().inputs, words, resize=asked["resize"])
     with show.progress(asked["method"]) as progress:
         result = explainers.explain(
-            loaded, given, asked["method"], params=parameters(asked["method"], asked["pairs"], asked["fields"]),
-            target=asked["target"], seed=asked["seed"], progress=progress,
-            provider=asked["provider"], threads=asked["threads"],
+            loaded, given, asked["method"], params=params, target=asked["target"], seed=asked["seed"],
+            progress=progress, provider=asked["provider"], threads=asked["threads"],
         )  # fmt: skip
     result.save(out)
     show.account(result.account, words, rules=account)
