@@ -181,8 +181,8 @@ def _fail(session: Session, job: Job, chunk: Chunk, error: ExplainError) -> None
 def _close(session: Session, job: Job, items: int) -> None:
     session.flush()
     job.done_items += items
-    jobs.advance(session, job)
-    jobs.settle(session, job)
+    if not jobs.settle(session, job):
+        jobs.advance(session, job)
 
 
 def _locked(session: Session, claim: Claim) -> tuple[Chunk | None, Job]:

@@ -39,6 +39,12 @@ def find(session: Session, tenant: str, id: str) -> Job:
     return job
 
 
+def ended(session: Session, tenant: str, id: str) -> bool:
+    """Say whether a tenant's job has ended, reading no more than that."""
+    state = session.scalars(select(Job.state).where(Job.id == id, Job.tenant == tenant)).first()
+    return state not in OPEN_JOB
+
+
 def locked(session: Session, id: str) -> Job:
     """Return a job that nobody else changes until this transaction ends."""
     return session.scalars(select(Job).where(Job.id == id).with_for_update()).one()
@@ -88,23 +94,27 @@ def begin(session: Session, job: Job, attempts: int) -> None:
         events.state(session, job)
 
 
-def settle(session: Session, job: Job) -> None:
-    """End a job whose chunks have all ended."""
+def settle(session: Session, job: Job) -> bool:
+    """End a job whose chunks have all ended; False: some have not."""
     if job.state not in OPEN_JOB or job.cut < job.items:
-        return
+        return False
     tally = pairs(session, select(Chunk.state, func.count()).where(Chunk.job == job.id).group_by(Chunk.state))
     if any(tally.get(state) for state in OPEN_CHUNK):
-        return
+        return False
     good, bad = tally.get("succeeded", 0), tally.get("failed", 0)
     end(session, job, "succeeded" if not bad else "partially_succeeded" if good else "failed")
+    return True
 
 
 def end(session: Session, job: Job, state: str) -> None:
     """Give a job its last state."""
     job.state, job.finished = state, clock(session)
     if state == "succeeded":
+        # a crash that was made good is no error of the job
         job.error = None
-        job.done, job.total = (job.total, job.total) if job.total else (job.items, job.items)
+        job.done = job.total
+    elif state == "partially_succeeded":
+        job.done, job.total, job.unit = job.items, job.items, "items"
     counters.add(session, "jobs", state)
     events.progress(session, job)
     events.state(session, job)

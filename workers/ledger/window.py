@@ -37,18 +37,16 @@ def draw(session: Session, settings: Settings, queue: str) -> list[Ticket]:
     for level in LEVELS.values():
         # each priority has a window of its own: an urgent chunk must not wait for room that a batch has taken
         lane = _Lane(queue, level)
-        inside = _inside(session, lane)
-        room = 2 * slots - sum(inside.values())
-        tickets += _fill(session, settings, lane, room, inside) if room > 0 else []
+        tickets += _fill(session, settings, lane, 2 * slots)
     return tickets
 
 
-def _fill(
-    session: Session, settings: Settings, lane: _Lane, room: int, inside: dict[str, int]
-) -> list[Ticket]:
-    turns = _turns(session, lane)
-    waiting = _waiting(session, lane)
+def _fill(session: Session, settings: Settings, lane: _Lane, size: int) -> list[Ticket]:
     tickets: list[Ticket] = []
+    if not (waiting := _waiting(session, lane)):
+        return tickets
+    inside, turns = _inside(session, lane), _turns(session, lane)
+    room = size - sum(inside.values())
     while len(tickets) < room and waiting:
         tenant = min(waiting, key=lambda t: (inside.get(t, 0), turns.get(t, 0.0), t))
         chunk = _next(session, settings, lane, tenant)
