@@ -9,7 +9,7 @@ SERVE_ARGS ?=
 .DELETE_ON_ERROR:
 
 demo: $(READY)
-	$(BIN)/python -m demo
+	$(BIN)/python examples/demo.py
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

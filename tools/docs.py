@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -63,8 +64,9 @@ def method_section(m: registry.Method) -> str:
 
 def parameter_row(name: str, spec: dict[str, Any]) -> str:
     """Return one parameter's row, from its JSON Schema."""
-    default = f"`{spec['default']}`" if "default" in spec else "required"
-    return f"| `{name}` | {schema_type(spec)} | {default} | {spec.get('description', '')} |"
+    default = f"`{json.dumps(spec['default'])}`" if "default" in spec else "required"
+    cells = [f"`{name}`", schema_type(spec), default, str(spec.get("description", ""))]
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def schema_type(spec: dict[str, Any]) -> str:
@@ -74,7 +76,7 @@ def schema_type(spec: dict[str, Any]) -> str:
     if "enum" in spec or "const" in spec:
         return " or ".join(f"`{v}`" for v in spec.get("enum", [spec.get("const")]))
     if spec.get("type") == "array":
-        return f"list of {schema_type(spec.get('items', {}))}"
+        return f"list of {schema_type(spec['items'])}" if spec.get("items") else "list"
     if spec.get("type") == "object":
         return "by input"
     return str(spec.get("type", "any")) + bounds(spec)
@@ -86,13 +88,15 @@ def bounds(spec: dict[str, Any]) -> str:
     return "".join(f" {sign} {spec[key]}" for key, sign in signs.items() if key in spec)
 
 
-def help_texts(command: click.Command, path: str, parent: click.Context | None = None) -> Iterator[str]:
-    """Yield the help of a command and, in order, of those below it that the engine itself defines."""
-    context = click.Context(command, info_name=path, parent=parent, terminal_width=100, max_content_width=100)
+def help_texts(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[str]:
+    """Yield the help of a command and of those below it, in the group's own order."""
+    settings: dict[str, Any] = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
     yield "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from help_texts(command.commands[name], name, context)
+        for below in command.list_commands(context):
+            if found := command.get_command(context, below):
+                yield from help_texts(found, below, context)
 
 
 # ----- writing and checking -----

@@ -15,7 +15,9 @@ import pytest
 
 @pytest.fixture(scope="module")
 def blocks(root) -> dict[str, str]:
-    found = re.findall(r"<!-- tested: (\w+) -->\n```\w+\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    found = re.findall(
+        r"<!-- tested: (\w+) -->\n```\w+\n(.*?)```", (root / "README.md").read_text(), re.DOTALL
+    )
     return dict(found)
 
 
@@ -28,7 +30,9 @@ def place(root, tmp_path) -> Path:
 def run(command: list[str], place: Path, **environment: str) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = os.environ | {"PATH": path} | environment
-    done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=150)
+    done = subprocess.run(
+        command, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=150
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
