@@ -64,7 +64,7 @@ def _stream(service: Service, tenant: str, id: str, after: int) -> Iterator[str]
     """Yield the events after one, then new ones as they come, and a comment now and then so that the line stays open."""
     end = time.monotonic() + LONGEST_SECONDS
     spoke = time.monotonic()
-    yield "retry: 1000\n\n"
+    yield "retry: 1000\n"
     while time.monotonic() < end:
         for event in service.events(tenant, id, after):
             after, spoke = event.id, time.monotonic()

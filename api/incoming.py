@@ -6,15 +6,16 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from flask import Flask, Request, Response, current_app, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from explainers.errors import InvalidRequest
 
 from .problems import Problem, problem
-from .strict_json import MalformedJson, loads
+from .strict_json import loads
 
 JSON_BYTES = 64 << 20
 FORM_BYTES = 1 << 20
@@ -45,12 +46,14 @@ def install(app: Flask, limits: dict[str, int]) -> None:
             connection.settimeout(STALL_SECONDS)
 
     app.before_request(bound)
-    app.register_error_handler(TimeoutError, _stalled)
+    app.register_error_handler(ClientDisconnected, _stalled)
 
 
-def _stalled(_error: TimeoutError) -> Response:
+def _stalled(_error: ClientDisconnected) -> Response:
     return problem(
-        408, f"nothing of the body came for {STALL_SECONDS:.0f} s; send it again", {"Connection": "close"}
+        408,
+        f"the body broke off, or nothing of it came for {STALL_SECONDS:.0f} s; send it again",
+        {"Connection": "close"},
     )
 
 
@@ -69,11 +72,11 @@ class IncomingRequest(Request):
             raise Problem(
                 415, "send the request as application/json, or as multipart/form-data with a part `request`"
             )
-        return super().get_json(force=True)
-
-    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
-        """Refuse a body that is no JSON with what is wrong about it."""
-        raise MalformedJson(str(e)) from e
+        body = self.get_data()
+        # werkzeug cuts a chunked body off at the limit and says nothing
+        if len(body) >= JSON_BYTES:
+            raise RequestEntityTooLarge
+        return loads(body)
 
     def _part(self) -> bytes:
         if "request" in self.files:
@@ -101,6 +104,9 @@ def save_body(request: Request) -> IO[bytes]:
     file = _new_file()
     shutil.copyfileobj(request.stream, file, _CHUNK)
     file.flush()
+    if request.content_length not in (None, file.tell()):
+        file.close()
+        raise ClientDisconnected
     return file
 
 

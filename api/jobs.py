@@ -40,8 +40,9 @@ _DONE = ("succeeded", "partially_succeeded")
 def submit(body: RootModel[Any]) -> Any:
     """Submit a job; the inputs are tensors, a data set, or files of a multipart request."""
     fields, key = body.root, idempotency_key()
+    asked = read(service(), tenant(), fields)
     try:
-        job, _ = service().submit(tenant(), read(service(), tenant(), fields), key)
+        job, _ = service().submit(tenant(), asked, key)
     except InvalidRequest as e:
         raise as_written(e, fields) from e
     return _waited(job) or (JobAnswer.of(job), 202, _where(job))

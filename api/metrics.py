@@ -18,8 +18,15 @@ from .context import service
 
 blueprint = APIBlueprint("metrics", __name__)
 
-_LABELS = {"reconciled": "kind", "sandbox_kills": "reason", "attempts": "outcome"}
-_NAMES = {"attempts": "job_attempts"}
+_LABELS = {
+    "accepted": "method",
+    "jobs": "state",
+    "reconciled": "kind",
+    "sandbox_kills": "reason",
+    "attempts": "outcome",
+}
+_NAMES = {"attempts": "job_attempts", "jobs": "jobs_ended"}
+"""Names in the ledger that mean something else, or nothing, among those of other services."""
 
 
 class LedgerFigures(Collector):
@@ -48,9 +55,10 @@ def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
 
 def _counter(name: str, label: str, values: dict[str, Any]) -> Metric:
     text = f"{name.replace('_', ' ').capitalize()} since the ledger began."
-    family = CounterMetricFamily(f"onnxplain_{name}", text, labels=[label])
+    labels = [] if values.keys() == {""} else [label]
+    family = CounterMetricFamily(f"onnxplain_{name}", text, labels=labels)
     for value, number in sorted(values.items()):
-        family.add_metric([value], number)
+        family.add_metric([value] if labels else [], number)
     return family
 
 

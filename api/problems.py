@@ -19,7 +19,14 @@ from .strict_json import MalformedJson
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("onnxplain.api")
 
-_STATUS = {"not-found": 404, "conflict": 409, "not-ready": 409, "gone": 410, "too-large": 413, "unavailable": 503}
+_STATUS = {
+    "not-found": 404,
+    "conflict": 409,
+    "not-ready": 409,
+    "gone": 410,
+    "too-large": 413,
+    "unavailable": 503,
+}
 _DETAILS = {
     404: "there is nothing at this address; GET /openapi.json lists what there is",
     405: "this address does not know the method; the Allow header lists those it knows",

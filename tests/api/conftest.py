@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +17,13 @@ from flask.testing import FlaskClient
 from onnx import TensorProto, helper
 
 from api.app import create_app
+from api.listening import listen
 from explainers import tensors
 from workers.service import Service
 from workers.settings import Settings
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "digits"
 NOBODY = "redis://127.0.0.1:1/0"
 
 
@@ -47,9 +52,32 @@ def client(app) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
-def http(service_stack) -> Iterator[httpx.Client]:
+def url(service_stack) -> Iterator[str]:
+    """Address of a real web server on the running stack."""
+    log = (service_stack.settings.data / "web.log").open("ab")
+    with listen("127.0.0.1", 0) as listener, log:
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:api.gunicorn",
+            "--bind",
+            f"fd://{listener.fileno()}",
+        ]
+        env = {**os.environ, **service_stack.settings.environment()}
+        web = subprocess.Popen(
+            command, cwd=ROOT, env=env, pass_fds=[listener.fileno()], stdout=log, stderr=log
+        )
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        web.terminate()
+        assert web.wait(20) == 0, (service_stack.settings.data / "web.log").read_text()[-3000:]
+
+
+@pytest.fixture(scope="session")
+def http(url) -> Iterator[httpx.Client]:
     """A plain HTTP client of the running service."""
-    with httpx.Client(base_url=service_stack.url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         yield client
 
 

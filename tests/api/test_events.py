@@ -59,9 +59,9 @@ def test_the_stream_is_no_proxys_to_keep(http, story):
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_streams_leave_threads_for_everyone_else(service_stack, ask, waiting):
+def test_streams_leave_threads_for_everyone_else(url, ask, waiting):
     limits = httpx.Limits(max_connections=100)
-    with httpx.Client(base_url=service_stack.url, timeout=20, limits=limits, trust_env=False) as http:
+    with httpx.Client(base_url=url, timeout=20, limits=limits, trust_env=False) as http:
         opened = [
             http.send(http.build_request("GET", f"{waiting}/events"), stream=True)
             for _ in range(THREADS // 2 + 3)
@@ -88,12 +88,12 @@ def waiting(http, ask, pixels):
     http.delete(here)
 
 
-def test_many_listeners_hear_the_same(service_stack, http, ask):
+def test_many_listeners_hear_the_same(url, http, ask):
     here = ask(seed=5001).headers["Location"]
     heard: list[list[str]] = []
 
     def listen() -> None:
-        with httpx.Client(base_url=service_stack.url, timeout=30, trust_env=False) as own:
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as own:
             heard.append([e.id for e in follow(own, here)])
 
     threads = [threading.Thread(target=listen) for _ in range(4)]

@@ -41,7 +41,13 @@ def seen(tmp_path_factory) -> dict:
         "HOME": str(home),
     }
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT], check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", SCRIPT],
+        check=False,
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1]) | {"home": sorted(p.name for p in home.rglob("*"))}

@@ -111,7 +111,7 @@ def test_a_model_without_a_derivative(http, ask, finish, trees):
     assert answer.status_code == 422, answer.text
     problem = answer.json()
     assert problem["code"] == "operators-without-derivative"
-    assert [n["operator"] for n in problem["nodes"]] == ["TreeEnsembleRegressor"]
+    assert [n["operator"] for n in problem["nodes"]] == ["ai.onnx.ml::TreeEnsembleRegressor"]
     assert [n["node"] for n in problem["nodes"]] == ["the_tree"]
     assert "occlusion" in problem["methods"]
     assert "gradient" not in problem["methods"]
