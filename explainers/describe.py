@@ -47,34 +47,44 @@ def batch_axis(v: ir.Value, first: ir.Value, card: Card) -> int | None:
     return 0
 
 
-def describe(proto: onnx.ModelProto, model: ir.Model, digest: str, card: Card, batch: Any) -> ModelDescription:
+def describe(
+    proto: onnx.ModelProto, model: ir.Model, digest: str, card: Card, batch: Any
+) -> ModelDescription:
     """Return a model's description: signature, tensors that a target may name, and what each family of methods can do."""
     graph = model.graph
     inputs = [spec(v, batch_axis(v, graph.inputs[0], card)) for v in graph.inputs]
     fields: dict[str, Any] = {
-        "id": digest, "inputs": inputs, "outputs": [spec(v) for v in graph.outputs], "batch": batch,
+        "id": digest,
+        "inputs": inputs,
+        "outputs": [spec(v) for v in graph.outputs],
+        "batch": batch,
         "opset": {e.domain or "ai.onnx": e.version for e in proto.opset_import},
         "nodes": sum(1 for _ in graph.all_nodes()),
-        "parameters": sum(v.const_value.size for v in graph.initializers.values() if v.const_value is not None),
+        "parameters": sum(
+            v.const_value.size for v in graph.initializers.values() if v.const_value is not None
+        ),
         "operators": dict(Counter(key(n) for n in graph.all_nodes()).most_common()),
         "tensors": {v.name: spec(v) for n in graph for v in n.outputs if v.name},
-        "explained_inputs": [], "families": {},
+        "explained_inputs": [],
+        "families": {},
     }
     description = ModelDescription(**fields)
     try:
         backward, explained = _backward(proto, description)
     except ExplainError as e:
         backward, explained = Support(supported=False, reason=e.detail), []
-    return description.model_copy(update={
-        "families": {"backward": backward, "sampling": Support(supported=True), "prototype": backward},
-        "explained_inputs": explained or [s.name for s in inputs if s.dtype != "str"],
-    })
+    return description.model_copy(
+        update={
+            "families": {"backward": backward, "sampling": Support(supported=True), "prototype": backward},
+            "explained_inputs": explained or [s.name for s in inputs if s.dtype != "str"],
+        }
+    )
 
 
 def _backward(proto: onnx.ModelProto, description: ModelDescription) -> tuple[Support, list[str]]:
     prepared = prepare(proto, {})
     target, _ = find_target(prepared.graph, first_output(description).name, peel=True)
-    chosen, _ = choose(prepared.graph, Params())  # type: ignore[call-arg]
+    chosen, _ = choose(prepared.graph, Params())
     names = [leaf.name for leaf in chosen]
     sources = {v for leaf in chosen for v in leaf.values}
     path = find_path(prepared.graph, sources, target, VJPS)
@@ -84,4 +94,6 @@ def _backward(proto: onnx.ModelProto, description: ModelDescription) -> tuple[Su
         return Support(supported=True), names
     listed = ", ".join(f"{b.node} ({b.operator}: {b.reason})" for b in path.blockers[:5])
     more = f" and {len(path.blockers) - 5} more" if len(path.blockers) > 5 else ""
-    return Support(supported=False, reason=f"no derivative through {listed}{more}", blockers=path.blockers), names
+    return Support(
+        supported=False, reason=f"no derivative through {listed}{more}", blockers=path.blockers
+    ), names

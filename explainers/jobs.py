@@ -16,7 +16,7 @@ from .graph.explanation import Emission, emit
 from .model import Model, Place
 from .registry import Params, find
 from .run import Progress, Run
-from .signature import Request, check, read_inputs, read_request, target_spec
+from .signature import check, read_inputs, read_request, target_spec
 from .types import Account, Array, Arrays, Explanation, Target
 
 
@@ -25,15 +25,24 @@ def _silent(done: int, total: int, unit: str) -> None:
 
 
 def explain(
-    model: Model, inputs: Mapping[str, Array] | Array, method: str, params: Params | Mapping[str, Any] | None = None,
-    target: Target | Mapping[str, Any] | int | str | None = None, seed: int = 0, progress: Progress | None = None, *,
-    provider: str = "cpu", threads: int = 0,
+    model: Model,
+    inputs: Mapping[str, Array] | Array,
+    method: str,
+    params: Params | Mapping[str, Any] | None = None,
+    target: Target | Mapping[str, Any] | int | str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    provider: str = "cpu",
+    threads: int = 0,
 ) -> Explanation:
     """Explain each item of the inputs, item axis first; a bare array is taken for the only input.
 
     Raises InvalidRequest, OperatorsWithoutDerivative, ResourceLimit or RuntimeFailure; whatever `progress` raises ends the run.
     """
-    request = read_request({"method": method, "params": _fields(params), "target": _fields(target), "seed": seed})
+    request = read_request(
+        {"method": method, "params": _fields(params), "target": _fields(target), "seed": seed}
+    )
     arrays, items = read_inputs(model.description, model.card, _named(model, inputs))
     check(model.description, model.card, request, items)
     run = Run(model, request, arrays, items, Place(provider, threads), progress or _silent)
@@ -53,8 +62,10 @@ def _named(model: Model, inputs: Mapping[str, Array] | Array) -> Mapping[str, Ar
     if isinstance(inputs, Mapping):
         return inputs
     if len(model.inputs) != 1:
-        raise InvalidRequest(f"the model has {len(model.inputs)} inputs; give a dict with {', '.join(s.name for s in model.inputs)}",
-                             pointer="/inputs")
+        raise InvalidRequest(
+            f"the model has {len(model.inputs)} inputs; give a dict with {', '.join(s.name for s in model.inputs)}",
+            pointer="/inputs",
+        )
     return {model.inputs[0].name: np.asarray(inputs)}
 
 
@@ -64,14 +75,18 @@ def _compiled(run: Run) -> Explanation:
     score, index = arrays.pop("account.score"), arrays.pop("account.index", None)
     figures = {n: arrays.pop(n) for n in emission.facts if n in arrays}
     account = _account(run, arrays, emission.explained, [float(v) for v in score])
-    account.index = [int(i) for i in index] if index is not None else targets.class_index(run.request.target, run.items)
+    account.index = (
+        [int(i) for i in index] if index is not None else targets.class_index(run.request.target, run.items)
+    )
     account.logits = emission.logits
     account.held_fixed = emission.held_fixed
     account.rules = emission.rules
     account.piecewise_constant = emission.piecewise_constant
     account.per_item |= {n.removeprefix("account."): [float(v) for v in a] for n, a in figures.items()}
     if targets.sums_everything(run.request.target, emission.dims):
-        account.warnings.append(f"the target names no part of {emission.explained!r}: the sum of its values is explained")
+        account.warnings.append(
+            f"the target names no part of {emission.explained!r}: the sum of its values is explained"
+        )
     return Explanation(_ordered(arrays), account)
 
 
@@ -80,26 +95,48 @@ def _driven(run: Run) -> Explanation:
     _, score, index = run.frozen
     account = _account(run, arrays, run.explained, [float(v) for v in score])
     account.index = index
-    held = {s.name: "not explained by this method" for s in run.model.inputs if f"attribution.{s.name}" not in arrays}
+    held = {
+        s.name: "not explained by this method"
+        for s in run.model.inputs
+        if f"attribution.{s.name}" not in arrays
+    }
     account.held_fixed = held if any(n.startswith("attribution.") for n in arrays) else {}
     if targets.sums_everything(run.request.target, [None, *run.frozen[0].shape[1:]]):
-        account.warnings.append(f"the target names no part of {run.explained!r}: the sum of its values is explained")
+        account.warnings.append(
+            f"the target names no part of {run.explained!r}: the sum of its values is explained"
+        )
     return Explanation(_ordered(arrays | run.model_outputs()), account)
 
 
 def _ordered(arrays: Arrays) -> Arrays:
     """Attributions first, outputs last."""
-    return dict(sorted(arrays.items(), key=lambda kv: (not kv[0].startswith("attribution."), kv[0].startswith("output."))))
+    return dict(
+        sorted(
+            arrays.items(), key=lambda kv: (not kv[0].startswith("attribution."), kv[0].startswith("output."))
+        )
+    )
 
 
 def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Account:
     attributions = {n: a for n, a in arrays.items() if n.startswith("attribution.")}
     return Account(
-        method=run.request.method, params=run.request.params.model_dump(mode="json"),
-        target=run.request.target.model_dump(mode="json"), seed=run.request.seed, provider=run.place.provider,
-        versions=versions(), model=run.model.id, explained=explained, items=run.items, score=score,
-        attribution_sum=_sums(run, attributions), per_item=run.per_item, facts=run.facts, warnings=run.warnings,
-        one_by_one="" if run.together else "the model computes something else, or nothing, when items share a batch",
+        method=run.request.method,
+        params=run.request.params.model_dump(mode="json"),
+        target=run.request.target.model_dump(mode="json"),
+        seed=run.request.seed,
+        provider=run.place.provider,
+        versions=versions(),
+        model=run.model.id,
+        explained=explained,
+        items=run.items,
+        score=score,
+        attribution_sum=_sums(run, attributions),
+        per_item=run.per_item,
+        facts=run.facts,
+        warnings=run.warnings,
+        one_by_one=""
+        if run.together
+        else "the model computes something else, or nothing, when items share a batch",
         model_evaluations=run.evaluations,
     )
 
@@ -116,20 +153,36 @@ def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
     import onnx_ir
 
-    return {"onnxplain": __version__, "onnxruntime": runtime.VERSION, "onnx": onnx.__version__, "onnx_ir": onnx_ir.__version__,
-            "numpy": np.__version__}
+    return {
+        "onnxplain": __version__,
+        "onnxruntime": runtime.VERSION,
+        "onnx": onnx.__version__,
+        "onnx_ir": onnx_ir.__version__,
+        "numpy": np.__version__,
+    }
 
 
-def compile(model: Model, method: str, params: Params | Mapping[str, Any] | None = None,
-            target: Target | Mapping[str, Any] | int | str | None = None) -> onnx.ModelProto:
-    """Return the explanation as one ONNX graph: the model's inputs and `target_weights` in, its outputs and `attribution.*` out."""
+def compile(
+    model: Model,
+    method: str,
+    params: Params | Mapping[str, Any] | None = None,
+    target: Target | Mapping[str, Any] | int | str | None = None,
+) -> onnx.ModelProto:
+    """Return the explanation as one ONNX graph.
+
+    The model's inputs and `target_weights` go in, its outputs and `attribution.<input>` come out.
+    """
     request = read_request({"method": method, "params": _fields(params), "target": _fields(target)})
     kind = find(request.method)
     if not kind.compiled:
-        raise InvalidRequest(f"{method} asks the model from outside and has no graph of its own; use explain", pointer="/method")
+        raise InvalidRequest(
+            f"{method} asks the model from outside and has no graph of its own; use explain",
+            pointer="/method",
+        )
     name = target_spec(model.description, request.target).name
     prepared = model.prepared_as_declared()
-    emission: Emission = emit(prepared, kind, request.params, output=name, logits=request.target.logits, account=False)
+    emission: Emission = emit(
+        prepared, kind, request.params, output=name, logits=request.target.logits, account=False
+    )
     onnx.checker.check_model(emission.proto)
     return emission.proto
-

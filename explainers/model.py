@@ -35,8 +35,11 @@ KEPT_SESSIONS = 32
 Batching = Literal["free", "freed", "one-by-one"]
 
 
-def load(source: str | Path | bytes | onnx.ModelProto, card: Card | Mapping[str, Any] | None = None,
-         limits: Limits | None = None) -> Model:
+def load(
+    source: str | Path | bytes | onnx.ModelProto,
+    card: Card | Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> Model:
     """Read and check a model from a path, bytes or a ModelProto; refuse what cannot be run, with the reason."""
     proto, digest = read(source, limits)
     return Model(proto, digest, card if isinstance(card, Card) else Card.model_validate(card or {}))
@@ -117,7 +120,8 @@ class Model:
             return None
         model = to_ir(self.proto)
         shapes: dict[str, list[int | str | None]] = {
-            s.name: [BATCH if i == s.batch_axis else d for i, d in enumerate(s.shape or [])] for s in self.inputs
+            s.name: [BATCH if i == s.batch_axis else d for i, d in enumerate(s.shape or [])]
+            for s in self.inputs
         }
         return ir.to_proto(model) if free_batch(model, shapes, self.fixed_batch) else None
 
@@ -132,7 +136,8 @@ class Model:
             return self._batching[shapes]
 
     def _try_batching(self, feeds: Feeds, place: Place) -> Batching:
-        candidates: list[Batching] = (["free"] if self.fixed_batch is None else []) + (["freed"] if self._freed is not None else [])
+        candidates: list[Batching] = ["free"] if self.fixed_batch is None else []
+        candidates += ["freed"] if self._freed is not None else []
         pair = self._pair(feeds)
         if pair is None:
             return "one-by-one"
@@ -152,13 +157,19 @@ class Model:
         if not any(a is not None for a in axes.values()):
             return None
         one = {n: a if axes[n] is None else np.take(a, [0], axes[n]) for n, a in feeds.items()}
-        two = {n: a if axes[n] is None else np.roll(a.reshape(-1), 1).reshape(a.shape) for n, a in one.items()}
-        both = {n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()}
+        two = {
+            n: a if axes[n] is None else np.roll(a.reshape(-1), 1).reshape(a.shape) for n, a in one.items()
+        }
+        both = {
+            n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()
+        }
         return one, two, both
 
     def _shapes(self, feeds: Feeds) -> tuple[tuple[str, tuple[int, ...]], ...]:
         axes = {s.name: s.batch_axis for s in self.inputs}
-        return tuple((n, tuple(d for i, d in enumerate(a.shape) if i != axes[n])) for n, a in sorted(feeds.items()))
+        return tuple(
+            (n, tuple(d for i, d in enumerate(a.shape) if i != axes[n])) for n, a in sorted(feeds.items())
+        )
 
     def source(self, batching: Batching) -> onnx.ModelProto:
         """Return the model as it is run with this way of batching."""
@@ -166,23 +177,45 @@ class Model:
 
     def _forward(self, batching: Batching, place: Place, extra: tuple[str, ...] = ()) -> Session:
         variant = "freed" if batching == "freed" else "as-is"
-        return self._kept(("forward", variant, extra, place), lambda: self._build(
-            _with_outputs(self.source(batching), extra), place))
+        return self._kept(
+            ("forward", variant, extra, place),
+            lambda: self._build(_with_outputs(self.source(batching), extra), place),
+        )
 
     def forward(self, feeds: Feeds, place: Place, extra: tuple[str, ...] = ()) -> Session:
         """Return a session of the deployed model, with inner tensors among its outputs if asked."""
         return self._forward(self.batching(feeds, place), place, extra)
 
-    def explainer(self, request: Request, output: str, head: Head, feeds: Feeds, place: Place, *, batched: bool) -> Explainer:
+    def explainer(
+        self, request: Request, output: str, head: Head, feeds: Feeds, place: Place, *, batched: bool
+    ) -> Explainer:
         """Return the compiled explanation for inputs of these shapes, built at the first call."""
         batching = self.batching(feeds, place) if batched else "one-by-one"
         params = request.params.model_dump_json()
-        name = ("explain", request.method, params, output, request.target.logits, head, batching, self._shapes(feeds), place)
+        name = (
+            "explain",
+            request.method,
+            params,
+            output,
+            request.target.logits,
+            head,
+            batching,
+            self._shapes(feeds),
+            place,
+        )
         return self._kept(name, lambda: self._compile(request, output, head, feeds, batching, place))
 
-    def _compile(self, request: Request, output: str, head: Head, feeds: Feeds, batching: Batching, place: Place) -> Explainer:
-        emission = emit(self.prepared(feeds, batching), find(request.method), request.params, output=output,
-                        logits=request.target.logits, head=head)
+    def _compile(
+        self, request: Request, output: str, head: Head, feeds: Feeds, batching: Batching, place: Place
+    ) -> Explainer:
+        emission = emit(
+            self.prepared(feeds, batching),
+            find(request.method),
+            request.params,
+            output=output,
+            logits=request.target.logits,
+            head=head,
+        )
         return Explainer(emission, self._build(emission.proto, place))
 
     def prepared(self, feeds: Feeds, batching: Batching) -> ir.Model:
@@ -190,7 +223,8 @@ class Model:
         axes = {s.name: s.batch_axis for s in self.inputs}
         free = batching != "one-by-one"
         shapes: dict[str, list[int | str | None]] = {
-            n: [(BATCH if free else 1) if i == axes[n] else d for i, d in enumerate(a.shape)] for n, a in feeds.items()
+            n: [(BATCH if free else 1) if i == axes[n] else d for i, d in enumerate(a.shape)]
+            for n, a in feeds.items()
         }
         name = ("prepared", batching, tuple((n, tuple(s)) for n, s in sorted(shapes.items())))
         return self._kept(name, lambda: prepare(self.source(batching), shapes))
@@ -199,12 +233,17 @@ class Model:
         """Return the prepared graph for inputs of the declared shapes, the batch axis free where the graph allows it."""
         batching = self._declared_batching
         free: dict[str, list[int | str | None]] = {
-            s.name: [BATCH if i == s.batch_axis and batching != "one-by-one" else d for i, d in enumerate(s.shape or [])]
+            s.name: [
+                BATCH if i == s.batch_axis and batching != "one-by-one" else d
+                for i, d in enumerate(s.shape or [])
+            ]
             for s in self.inputs
         }
         return prepare(self.source(batching), free)
 
-    def explained_dims(self, feeds: Feeds, output: str, logits: Literal["auto"] | bool, *, batched: bool) -> Dims:
+    def explained_dims(
+        self, feeds: Feeds, output: str, logits: Literal["auto"] | bool, *, batched: bool
+    ) -> Dims:
         """Return the axes of the tensor that a backward method explains."""
         batching = self.batching(feeds, Place()) if batched else "one-by-one"
         target, _ = find_target(self.prepared(feeds, batching).graph, output, peel=logits is not False)
@@ -213,7 +252,11 @@ class Model:
     def item_bytes(self, feeds: Feeds) -> int:
         """Estimate the bytes of all tensors that one item's explanation needs, forward and back."""
         graph = self.prepared(feeds, self.batching(feeds, Place())).graph
-        sizes = (math.prod(d if isinstance(d, int) else 1 for d in dimensions(v) or []) for n in graph for v in n.outputs)
+        sizes = (
+            math.prod(d if isinstance(d, int) else 1 for d in dimensions(v) or [])
+            for n in graph
+            for v in n.outputs
+        )
         return 8 * sum(sizes) + 1
 
     def _build(self, proto: onnx.ModelProto, place: Place) -> Session:

@@ -57,14 +57,24 @@ class Method:
     def describe(self) -> dict[str, Any]:
         """Return the catalogue entry: name, summary, paper, family and the JSON Schema of the parameters."""
         return {
-            "name": self.name, "summary": self.summary, "paper": self.paper, "family": self.family,
-            "needs": self.needs, "compiled": self.compiled, "params": self.params.model_json_schema(),
+            "name": self.name,
+            "summary": self.summary,
+            "paper": self.paper,
+            "family": self.family,
+            "needs": self.needs,
+            "compiled": self.compiled,
+            "params": self.params.model_json_schema(),
         }
 
 
 def method(
-    *, family: Family, paper: str, compiled: bool = False, needs: Literal["grad", "run"] | None = None,
-    completes: bool = False, per_item: bool = True,
+    *,
+    family: Family,
+    paper: str,
+    compiled: bool = False,
+    needs: Literal["grad", "run"] | None = None,
+    completes: bool = False,
+    per_item: bool = True,
     evaluations: Callable[[Any, Mapping[str, Sequence[int]]], int] = lambda params, shapes: 1,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as a method under its own name; a second registration of a name is refused."""
@@ -98,8 +108,14 @@ def find(name: str) -> Method:
     """Return one method, or refuse with the list of those there are."""
     known = methods()
     if name not in known:
-        raise InvalidRequest(f"no method is called {name!r}; there are: {', '.join(known)}", pointer="/method")
+        raise InvalidRequest(
+            f"no method is called {name!r}; there are: {', '.join(known)}", pointer="/method"
+        )
     return known[name]
+
+
+def _literal(name: str) -> Any:
+    return Literal[name]
 
 
 @cache
@@ -109,8 +125,10 @@ def request_union() -> Any:
 
     members = tuple(
         create_model(
-            f"Request_{name}", __config__=ConfigDict(extra="ignore"),
-            method=(Literal[name], ...), params=(m.params, Field(default_factory=m.params)),
+            f"Request_{name}",
+            __config__=ConfigDict(extra="ignore"),
+            method=(_literal(name), ...),
+            params=(m.params, Field(default_factory=m.params)),
         )
         for name, m in methods().items()
     )

@@ -66,7 +66,10 @@ class Run:
     def take(self, items: Sequence[int] | Array) -> Arrays:
         """Return these items of every input, shared inputs whole."""
         index = np.asarray(items, np.int64)
-        return {n: a if (axis := self.axes[n]) is None else np.take(a, index, axis) for n, a in self.inputs.items()}
+        return {
+            n: a if (axis := self.axes[n]) is None else np.take(a, index, axis)
+            for n, a in self.inputs.items()
+        }
 
     def rng(self) -> np.random.Generator:
         """Return a fresh random stream: the same for every item, so that a batch equals its items one by one."""
@@ -102,8 +105,10 @@ class Run:
         return next((a.shape[axis] for n, a in feeds.items() if (axis := self.axes.get(n, 0)) is not None), 1)
 
     def _cut(self, feeds: Feeds, begin: int, end: int) -> Arrays:
-        return {n: a if (axis := self.axes.get(n, 0)) is None else a[(slice(None),) * axis + (slice(begin, end),)]
-                for n, a in feeds.items()}
+        return {
+            n: a if (axis := self.axes.get(n, 0)) is None else a[(slice(None),) * axis + (slice(begin, end),)]
+            for n, a in feeds.items()
+        }
 
     def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
         """Run batch after batch; a batch that does not fit in memory is halved and run again."""
@@ -141,8 +146,10 @@ class Run:
         """Per item: the target's weights, the unperturbed score, and the explained class where there is one."""
         z = self.evaluate(self.inputs)
         if z.ndim == 0 or z.shape[0] != self.items:
-            raise InvalidRequest(f"{self.explained!r} has shape {list(z.shape)} for {self.items} items: no item axis in front",
-                                 pointer="/target/output")
+            raise InvalidRequest(
+                f"{self.explained!r} has shape {list(z.shape)} for {self.items} items: no item axis in front",
+                pointer="/target/output",
+            )
         target, index = self.request.target, None
         if targets.wants_argmax(target, z.shape):
             index = z.reshape(len(z), -1).argmax(1)
@@ -157,20 +164,26 @@ class Run:
     def model_outputs(self) -> Arrays:
         """Return what the deployed model answers to the unperturbed items."""
         session = self.model.forward(self.one, self.place)
-        return {f"output.{n}": a for n, a in self.join(list(self.in_batches(self.inputs, session.run))).items()}
+        return {
+            f"output.{n}": a for n, a in self.join(list(self.in_batches(self.inputs, session.run))).items()
+        }
 
     # ---- compiled explanations
 
     def compiled(self, request: Request, *, frozen: bool = False) -> Explainer:
         """Return the compiled explanation of a request about these items; `frozen`: the target's weights come from outside."""
-        dims = self.model.explained_dims(self.one, self.explained, request.target.logits, batched=self.together)
+        dims = self.model.explained_dims(
+            self.one, self.explained, request.target.logits, batched=self.together
+        )
         head: Head = "argmax" if targets.wants_argmax(request.target, dims) and not frozen else "weights"
-        return self.model.explainer(request, self.explained, head, self.one, self.place, batched=self.together)
+        return self.model.explainer(
+            request, self.explained, head, self.one, self.place, batched=self.together
+        )
 
     def explain(self, explainer: Explainer) -> Arrays:
         """Run a compiled explanation over all items."""
         parts, done = [], 0
-        weights = self._weights(explainer)
+        weights = self.weights_for(explainer)
         for part in self.in_batches({**self.inputs, **weights}, explainer.run):
             parts.append(part)
             done += len(part["account.score"])
@@ -178,7 +191,7 @@ class Run:
         self.evaluations += self.items
         return self.join(parts)
 
-    def _weights(self, explainer: Explainer) -> Arrays:
+    def weights_for(self, explainer: Explainer) -> Arrays:
         if WEIGHTS not in explainer.session.inputs:
             return {}
         emission, target = explainer.emission, self.request.target
@@ -193,7 +206,7 @@ class Run:
         """
         request = Request(method, params, self.request.target, self.request.seed)
         explainer = self.compiled(request, frozen=True)
-        weights = self._weights(explainer)
+        weights = self.weights_for(explainer)
 
         def explain(feeds: Feeds, items: Sequence[int] | Array) -> Arrays:
             chosen = {n: a[np.asarray(items)] for n, a in weights.items()}
@@ -212,11 +225,14 @@ class Run:
 
     def join(self, parts: list[Arrays]) -> Arrays:
         """Put the results of consecutive batches together, items first unless an input has them elsewhere."""
-        return {n: _join([p[n] for p in parts], self.axes.get(n.removeprefix("attribution."), 0)) for n in parts[0]}
+        return {
+            n: _join([p[n] for p in parts], self.axes.get(n.removeprefix("attribution."), 0))
+            for n in parts[0]
+        }
 
 
 def _join(parts: list[Array], axis: int | None) -> Array:
-    if axis is None or axis == 0 and any(p.ndim == 0 for p in parts):
+    if axis is None or (axis == 0 and any(p.ndim == 0 for p in parts)):
         return np.stack(parts)
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 

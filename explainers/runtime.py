@@ -32,7 +32,9 @@ class Session:
         options.add_session_config_entry("session.load_model_format", "ONNX")
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # a model of 152 bytes can ask for petabytes in a constant: never fold more than this
-        options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(FOLDED_BYTES))
+        options.add_session_config_entry(
+            "optimization.constant_folding_max_output_size_in_bytes", str(FOLDED_BYTES)
+        )
         try:
             self._session = ort.InferenceSession(model, options, providers=_providers(provider))
         except Exception as e:  # onnxruntime's exceptions share no base class but Exception
@@ -62,21 +64,29 @@ def _plain(value: object) -> Array:
 
 def _providers(provider: str) -> list[str]:
     if provider not in PROVIDERS:
-        raise InvalidRequest(f"no provider is called {provider!r}; there are: {', '.join(PROVIDERS)}", pointer="/provider")
+        raise InvalidRequest(
+            f"no provider is called {provider!r}; there are: {', '.join(PROVIDERS)}", pointer="/provider"
+        )
     name = PROVIDERS[provider]
     if name not in ort.get_available_providers():
-        raise RuntimeFailure(f"this installation has no {name}; install onnxplain[gpu] on a machine with a GPU, or use cpu")
+        raise RuntimeFailure(
+            f"this installation has no {name}; install onnxplain[gpu] on a machine with a GPU, or use cpu"
+        )
     return [name] if provider == "cpu" else [name, PROVIDERS["cpu"]]
 
 
 def _translate(e: Exception) -> Exception:
     text = str(e)
-    if any(sign in text for sign in ("Failed to allocate", "bad_alloc", "out of memory", "BFCArena", "exceeds")):
-        return ResourceLimit("the runtime ran out of memory on this model; use smaller batches or a larger memory limit")
+    if any(
+        sign in text for sign in ("Failed to allocate", "bad_alloc", "out of memory", "BFCArena", "exceeds")
+    ):
+        return ResourceLimit(
+            "the runtime ran out of memory on this model; use smaller batches or a larger memory limit"
+        )
     if isinstance(e, MemoryError):
         return ResourceLimit("the process ran out of memory on this model")
     # the runtime's message may name source files of its own build: keep the sentence that speaks of the model
-    said = text.split(" : ")[-1].strip() or text
+    said = text.rsplit(" : ", maxsplit=1)[-1].strip() or text
     return RuntimeFailure(f"ONNX Runtime could not run the model: {said[:400]}")
 
 

@@ -62,7 +62,11 @@ def _parse(kind: TypeAdapter[Any], value: Any, at: str, errors: list[dict[str, s
 
 def _pointer(at: str, location: tuple[int | str, ...]) -> str:
     # a union's branches appear in pydantic's locations under type names, which no client wrote
-    steps = [str(s) for s in location if isinstance(s, int) or not ("[" in s or s in ("int", "bool", "At") or "'" in s)]
+    steps = [
+        str(s)
+        for s in location
+        if isinstance(s, int) or not ("[" in s or s in ("int", "bool", "At") or "'" in s)
+    ]
     return "/".join([at, *steps])
 
 
@@ -70,8 +74,8 @@ def read_inputs(description: ModelDescription, card: Card, inputs: Mapping[str, 
     """Check names, types, shapes, batch and finiteness of the inputs; return them in the model's types with the item count."""
     errors: list[dict[str, str]] = []
     wanted = {spec.name: spec for spec in description.inputs}
-    for name in inputs.keys() - wanted.keys():
-        errors.append(_fault(name, f"the model has no input {name!r}; it has: {', '.join(wanted)}"))
+    there = ", ".join(wanted)
+    errors += [_fault(n, f"the model has no input {n!r}; it has: {there}") for n in inputs if n not in wanted]
     arrays: Arrays = {}
     for name, spec in wanted.items():
         if name not in inputs:
@@ -81,8 +85,11 @@ def read_inputs(description: ModelDescription, card: Card, inputs: Mapping[str, 
             arrays[name] = _fit(np.asarray(inputs[name]), spec)
         except InvalidRequest as e:
             errors.append(_fault(name, e.detail))
-    items = {name: arrays[name].shape[spec.batch_axis] for name, spec in wanted.items()
-             if name in arrays and spec.batch_axis is not None}
+    items = {
+        name: arrays[name].shape[spec.batch_axis]
+        for name, spec in wanted.items()
+        if name in arrays and spec.batch_axis is not None
+    }
     if len(set(items.values())) > 1:
         errors.append(_fault(next(iter(items)), f"the inputs disagree on the number of items: {items}"))
     if errors:
@@ -97,7 +104,11 @@ def _fault(name: str, detail: str) -> dict[str, str]:
 def _text(spec: TensorSpec) -> str:
     if spec.shape is None:
         return "any"
-    return "(" + ", ".join("N" if i == spec.batch_axis else str(d or "?") for i, d in enumerate(spec.shape)) + ")"
+    return (
+        "("
+        + ", ".join("N" if i == spec.batch_axis else str(d or "?") for i, d in enumerate(spec.shape))
+        + ")"
+    )
 
 
 def _fit(a: Array, spec: TensorSpec) -> Array:
@@ -106,7 +117,9 @@ def _fit(a: Array, spec: TensorSpec) -> Array:
         _check_shape(a.shape, spec)
     if a.dtype.kind == "f" and not np.isfinite(a).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
-        raise InvalidRequest(f"holds NaN or an infinity, first at {list(at)}; explanations need finite inputs")
+        raise InvalidRequest(
+            f"holds NaN or an infinity, first at {list(at)}; explanations need finite inputs"
+        )
     return a
 
 
@@ -133,10 +146,16 @@ def _convert(a: Array, dtype: str) -> Array:
 def _check_shape(shape: tuple[int, ...], spec: TensorSpec) -> None:
     assert spec.shape is not None
     if len(shape) != len(spec.shape):
-        hint = "; put a batch axis in front" if len(shape) == len(spec.shape) - 1 and spec.batch_axis == 0 else ""
+        hint = (
+            "; put a batch axis in front"
+            if len(shape) == len(spec.shape) - 1 and spec.batch_axis == 0
+            else ""
+        )
         raise InvalidRequest(f"must have {len(spec.shape)} axes {_text(spec)}, got shape {list(shape)}{hint}")
-    wrong = any(isinstance(d, int) and i != spec.batch_axis and n != d
-                for i, (n, d) in enumerate(zip(shape, spec.shape, strict=True)))
+    wrong = any(
+        isinstance(d, int) and i != spec.batch_axis and n != d
+        for i, (n, d) in enumerate(zip(shape, spec.shape, strict=True))
+    )
     if wrong or 0 in shape:
         raise InvalidRequest(f"must have shape {_text(spec)} with at least one value, got {list(shape)}")
 
@@ -153,7 +172,9 @@ def check(description: ModelDescription, card: Card, request: Request, items: in
         would = [m.name for m in registry.methods().values() if m.needs == "run"]
         raise OperatorsWithoutDerivative(
             f"{kind.name} cannot explain this model: {support.reason}. Methods that would work: {', '.join(would)}",
-            pointer="/method", nodes=[b.model_dump() for b in support.blockers], methods=would,
+            pointer="/method",
+            nodes=[b.model_dump() for b in support.blockers],
+            methods=would,
         )
 
 
@@ -163,7 +184,10 @@ def first_output(description: ModelDescription) -> TensorSpec:
         if spec.dtype.startswith(("float", "bfloat")):
             return spec
     there = ", ".join(f"{s.name} ({s.dtype})" for s in description.outputs)
-    raise InvalidRequest(f"the model has no float output to explain (it has: {there}); name an inner tensor", pointer="/target/output")
+    raise InvalidRequest(
+        f"the model has no float output to explain (it has: {there}); name an inner tensor",
+        pointer="/target/output",
+    )
 
 
 def target_spec(description: ModelDescription, target: Target) -> TensorSpec:
@@ -175,18 +199,30 @@ def target_spec(description: ModelDescription, target: Target) -> TensorSpec:
         from difflib import get_close_matches
 
         near = get_close_matches(target.output, known, n=5, cutoff=0.3) or list(known)[:5]
-        raise TensorUnknown(f"the model has no tensor {target.output!r}; near it: {', '.join(near)}", pointer="/target/output")
+        raise TensorUnknown(
+            f"the model has no tensor {target.output!r}; near it: {', '.join(near)}", pointer="/target/output"
+        )
     spec = known[target.output]
     if not spec.dtype.startswith(("float", "bfloat")):
-        raise InvalidRequest(f"{spec.name!r} holds {spec.dtype}; a target must be a float tensor", pointer="/target/output")
+        raise InvalidRequest(
+            f"{spec.name!r} holds {spec.dtype}; a target must be a float tensor", pointer="/target/output"
+        )
     return spec
 
 
 def _check_index(spec: TensorSpec, target: Target, items: int) -> None:
     behind = None if spec.shape is None else spec.shape[1:]
     if isinstance(target.index, list) and len(target.index) != items:
-        raise InvalidRequest(f"index lists {len(target.index)} classes for {items} items", pointer="/target/index")
-    flat = [target.index] if type(target.index) is int else target.index if isinstance(target.index, list) else []
+        raise InvalidRequest(
+            f"index lists {len(target.index)} classes for {items} items", pointer="/target/index"
+        )
+    flat = (
+        [target.index]
+        if type(target.index) is int
+        else target.index
+        if isinstance(target.index, list)
+        else []
+    )
     if behind is not None:
         classes = class_count(spec.shape)
         for i in [*flat, *(target.contrast or ())]:
@@ -196,8 +232,10 @@ def _check_index(spec: TensorSpec, target: Target, items: int) -> None:
         if isinstance(target.index, At):
             _check_at(behind, target.index.at)
         if target.index == "argmax" and classes is None:
-            raise InvalidRequest(f"{spec.name!r} of shape {spec.shape} has no single class axis; use {{'at': [...]}} or weights",
-                                 pointer="/target/index")
+            raise InvalidRequest(
+                f"{spec.name!r} of shape {spec.shape} has no single class axis; use {{'at': [...]}} or weights",
+                pointer="/target/index",
+            )
 
 
 def _range_text(spec: TensorSpec, i: int, classes: int | str | None) -> str:
@@ -207,9 +245,13 @@ def _range_text(spec: TensorSpec, i: int, classes: int | str | None) -> str:
 
 
 def _check_at(behind: list[int | str | None], at: list[int]) -> None:
-    wrong = len(at) != len(behind) or any(isinstance(d, int) and not -d <= i < d for i, d in zip(at, behind, strict=False))
+    wrong = len(at) != len(behind) or any(
+        isinstance(d, int) and not -d <= i < d for i, d in zip(at, behind, strict=False)
+    )
     if wrong:
-        raise InvalidRequest(f"{at} is no position in an output of shape {behind} per item", pointer="/target/index/at")
+        raise InvalidRequest(
+            f"{at} is no position in an output of shape {behind} per item", pointer="/target/index/at"
+        )
 
 
 def class_count(shape: list[int | str | None] | None) -> int | str | None:
@@ -226,7 +268,10 @@ def _check_explained(description: ModelDescription, params: registry.Params) -> 
     for i, name in enumerate(params.explain_inputs or []):
         if name not in description.explained_inputs:
             there = ", ".join(description.explained_inputs) or "none"
-            raise InvalidRequest(f"{name!r} is no input that can be explained; there are: {there}", pointer=f"/params/explain_inputs/{i}")
+            raise InvalidRequest(
+                f"{name!r} is no input that can be explained; there are: {there}",
+                pointer=f"/params/explain_inputs/{i}",
+            )
 
 
 def evaluations(request: Request, arrays: Mapping[str, Array]) -> int:

@@ -32,7 +32,8 @@ def weights(target: Target, shape: Sequence[int], dtype: Any, index: Array | Non
         flat[:, target.contrast[0]] += 1
         flat[:, target.contrast[1]] -= 1
     elif isinstance(target.index, At):
-        w[(slice(None), *target.index.at)] = 1
+        position: Any = (slice(None), *target.index.at)
+        w[position] = 1
     elif target.index == "argmax" or index is not None:
         assert index is not None
         flat[rows, index] = 1
@@ -51,7 +52,10 @@ def _given(values: list[Any], shape: Sequence[int], dtype: Any) -> Array:
     if given.shape == tuple(shape[1:]):
         return np.broadcast_to(given, shape).copy()
     if given.shape != tuple(shape):
-        raise InvalidRequest(f"weights have shape {list(given.shape)}, the explained tensor has {list(shape)}", pointer="/target/weights")
+        raise InvalidRequest(
+            f"weights have shape {list(given.shape)}, the explained tensor has {list(shape)}",
+            pointer="/target/weights",
+        )
     return given
 
 

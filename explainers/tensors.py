@@ -11,9 +11,19 @@ from .errors import InvalidRequest
 from .types import Array, Arrays
 
 DATATYPES = {
-    "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64",
-    "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64",
-    "FP16": "float16", "FP32": "float32", "FP64": "float64", "BYTES": "str",
+    "BOOL": "bool",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "str",
 }
 _NAMES = {v: k for k, v in DATATYPES.items()}
 
@@ -55,7 +65,9 @@ def _decode_one(tensor: dict[str, Any], at: str) -> Array:
     for d in shape:
         count *= d
     if len(data) != count:
-        raise InvalidRequest(f"shape {shape} holds {count} values, data has {len(data)}", pointer=f"{at}/data")
+        raise InvalidRequest(
+            f"shape {shape} holds {count} values, data has {len(data)}", pointer=f"{at}/data"
+        )
     return _array(data, dtype, f"{at}/data").reshape(shape)
 
 
@@ -66,7 +78,7 @@ def _flatten(data: Any, at: str) -> list[Any]:
         if not all(isinstance(row, list) for row in data):
             raise InvalidRequest("data mixes lists and values at one depth", pointer=at)
         data = [v for row in data for v in row]
-    return data
+    return list(data)
 
 
 def _array(data: list[Any], dtype: str, at: str) -> Array:

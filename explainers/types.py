@@ -41,14 +41,20 @@ class At(Frozen):
 class Target(Frozen):
     """What is explained: a linear functional of one output or inner tensor; see docs for the defaults."""
 
-    output: str | None = Field(None, description="A float output or any tensor inside the graph; default: the first float output.")
+    output: str | None = Field(
+        None, description="A float output or any tensor inside the graph; default: the first float output."
+    )
     index: int | list[int] | At | Literal["argmax"] | None = Field(
-        None, description="An int for all items, one per item, a position, or 'argmax' per item, frozen at the unperturbed input."
+        None,
+        description="An int for all items, one per item, a position, or 'argmax' per item, frozen at the unperturbed input.",
     )
     contrast: tuple[int, int] | None = Field(None, description="Explain z_a - z_b.")
-    weights: list[Any] | None = Field(None, description="An array of the output's shape, with or without the batch axis.")
+    weights: list[Any] | None = Field(
+        None, description="An array of the output's shape, with or without the batch axis."
+    )
     logits: Literal["auto"] | bool = Field(
-        "auto", description="Explain the input of a final Softmax or Sigmoid; 'auto': backward methods do, sampling methods do not."
+        "auto",
+        description="Explain the input of a final Softmax or Sigmoid; 'auto': backward methods do, sampling methods do not.",
     )
 
     @model_validator(mode="after")
@@ -64,11 +70,19 @@ class InputCard(Frozen):
 
     kind: Kind = "any"
     layout: str | None = Field(None, description="Axes as letters, for example NCHW, NHWC, NTC, NT, NC.")
-    mean: list[float] | None = Field(None, description="Per channel, in the units of the raw data, as subtracted before the model.")
+    mean: list[float] | None = Field(
+        None, description="Per channel, in the units of the raw data, as subtracted before the model."
+    )
     std: list[float] | None = Field(None, description="Per channel, as divided by before the model.")
-    low: float | list[float] | None = Field(None, description="Least value that the model can be given, after normalisation.")
-    high: float | list[float] | None = Field(None, description="Greatest value that the model can be given, after normalisation.")
-    batch_axis: int | None = Field(0, description="Axis of the items; null: the input is shared by all items.")
+    low: float | list[float] | None = Field(
+        None, description="Least value that the model can be given, after normalisation."
+    )
+    high: float | list[float] | None = Field(
+        None, description="Greatest value that the model can be given, after normalisation."
+    )
+    batch_axis: int | None = Field(
+        0, description="Axis of the items; null: the input is shared by all items."
+    )
     feature_names: list[str] | None = None
     categories: dict[str, list[str]] | None = None
     tokenizer: str | None = Field(None, description="Name of a tokenizer.json in the bundle.")
@@ -151,14 +165,22 @@ class Account(BaseModel):
     versions: dict[str, str]
     model: str
     explained: str = Field("", description="Name of the explained tensor.")
-    logits: bool = Field(False, description="True: the explained tensor is the input of the final Softmax or Sigmoid.")
+    logits: bool = Field(
+        False, description="True: the explained tensor is the input of the final Softmax or Sigmoid."
+    )
     items: int
     score: list[float] = Field([], description="Per item, the explained quantity.")
     index: list[int] = Field([], description="Per item, the explained class where the target is one.")
     attribution_sum: list[float] = Field([], description="Per item, the sum of all attributions.")
-    per_item: dict[str, list[float]] = Field({}, description="Further figures per item: standard errors, deltas, remainders.")
-    held_fixed: dict[str, str] = Field({}, description="Inputs that were not explained, each with the reason.")
-    piecewise_constant: list[str] = Field([], description="Nodes whose output is piecewise constant and passed nothing back.")
+    per_item: dict[str, list[float]] = Field(
+        {}, description="Further figures per item: standard errors, deltas, remainders."
+    )
+    held_fixed: dict[str, str] = Field(
+        {}, description="Inputs that were not explained, each with the reason."
+    )
+    piecewise_constant: list[str] = Field(
+        [], description="Nodes whose output is piecewise constant and passed nothing back."
+    )
     rules: list[NodeRule] = Field([], description="Which rule took which node.")
     one_by_one: str = Field("", description="Why the items ran one by one; empty: they ran in batches.")
     facts: dict[str, Any] = Field({}, description="What else the method reports.")
@@ -171,14 +193,19 @@ class Account(BaseModel):
         """Join the accounts of consecutive runs of items: figures per item in order, costs added, warnings once."""
         first = accounts[0]
         keys = {k: None for a in accounts for k in a.per_item}
-        return first.model_copy(update={
-            "items": sum(a.items for a in accounts),
-            **{name: [v for a in accounts for v in getattr(a, name)] for name in ("score", "index", "attribution_sum")},
-            "per_item": {k: [v for a in accounts for v in a.per_item.get(k, [])] for k in keys},
-            "model_evaluations": sum(a.model_evaluations for a in accounts),
-            "seconds": sum(a.seconds for a in accounts),
-            "warnings": list(dict.fromkeys(w for a in accounts for w in a.warnings)),
-        })
+        return first.model_copy(
+            update={
+                "items": sum(a.items for a in accounts),
+                **{
+                    name: [v for a in accounts for v in getattr(a, name)]
+                    for name in ("score", "index", "attribution_sum")
+                },
+                "per_item": {k: [v for a in accounts for v in a.per_item.get(k, [])] for k in keys},
+                "model_evaluations": sum(a.model_evaluations for a in accounts),
+                "seconds": sum(a.seconds for a in accounts),
+                "warnings": list(dict.fromkeys(w for a in accounts for w in a.warnings)),
+            }
+        )
 
 
 @dataclass
@@ -205,7 +232,8 @@ class Explanation:
     def save(self, path: str | Path) -> None:
         """Write every array and, as `meta`, the account in JSON to an .npz file at exactly this path."""
         with Path(path).open("wb") as file:
-            np.savez_compressed(file, **self.arrays, meta=np.array(self.account.model_dump_json()))
+            members: dict[str, Any] = {**self.arrays, "meta": np.array(self.account.model_dump_json())}
+            np.savez_compressed(file, **members)
 
     @classmethod
     def load(cls, path: str | Path) -> Explanation:

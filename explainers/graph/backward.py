@@ -14,7 +14,10 @@ Cotangents = dict[ir.Value, ir.Value]
 
 
 def backward(
-    op: Builder, nodes: Sequence[ir.Node], active: Collection[ir.Value], seeds: Cotangents,
+    op: Builder,
+    nodes: Sequence[ir.Node],
+    active: Collection[ir.Value],
+    seeds: Cotangents,
     rule_of: Callable[[ir.Node], Backward],
 ) -> Cotangents:
     """Pass the seeds back through the nodes, last first; return what arrives at every active tensor."""
@@ -30,7 +33,9 @@ def backward(
     return total
 
 
-def _total(op: Builder, v: ir.Value, arrived: dict[ir.Value, list[ir.Value]], total: Cotangents) -> ir.Value | None:
+def _total(
+    op: Builder, v: ir.Value, arrived: dict[ir.Value, list[ir.Value]], total: Cotangents
+) -> ir.Value | None:
     if v in arrived and v not in total:
         first, *rest = arrived[v]
         for g in rest:
@@ -50,7 +55,9 @@ def _through(
     results = how.rule(op, g, y, *node.inputs, **attributes(node))
     results = results if isinstance(results, tuple | list) else (results, *[None] * len(node.inputs))
     if len(results) < len(node.inputs):
-        raise RuntimeError(f"the rule of {key(node)} gave {len(results)} results for {len(node.inputs)} inputs")
+        raise RuntimeError(
+            f"the rule of {key(node)} gave {len(results)} results for {len(node.inputs)} inputs"
+        )
     out = []
     # results for optional inputs that the node leaves out stay unused
     for x, result in zip(node.inputs, results, strict=False):

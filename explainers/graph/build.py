@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from .constant import add_constant
+
 INT64, BOOL = ir.DataType.INT64, ir.DataType.BOOL
-_BOOLEAN = frozenset({
-    "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Not", "And", "Or", "Xor", "IsNaN", "IsInf",
-})
+_BOOLEAN = frozenset(
+    {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Not", "And", "Or", "Xor", "IsNaN", "IsInf"}
+)
 _WHOLE = frozenset({"Shape", "Size", "ArgMax", "ArgMin", "NonZero"})
 _LIKE = {"Where": 1, "CastLike": 1, "OneHot": 2}
 Dims = list[int | str | None] | None
@@ -45,14 +47,26 @@ class Builder:
         )
 
     def node(
-        self, operator: str, inputs: Sequence[Operand], attributes: dict[str, Any], *, outputs: int = 1, domain: str = ""
+        self,
+        operator: str,
+        inputs: Sequence[Operand],
+        attributes: dict[str, Any],
+        *,
+        outputs: int = 1,
+        domain: str = "",
     ) -> Any:
         """Append a node; return its output, or a tuple where `outputs` > 1."""
         dtype = next((v.dtype for v in inputs if isinstance(v, ir.Value) and v.dtype is not None), None)
         values = [self._operand(v, dtype) for v in inputs]
         name = self.name(operator)
-        node = ir.node(operator, values, {k: v for k, v in attributes.items() if v is not None},
-                       domain=domain, num_outputs=outputs, name=name)
+        node = ir.node(
+            operator,
+            values,
+            {k: v for k, v in attributes.items() if v is not None},
+            domain=domain,
+            num_outputs=outputs,
+            name=name,
+        )
         for i, out in enumerate(node.outputs):
             out.name = name if i == 0 else self.name(f"{operator}_out{i}")
         self._type(node, values)
@@ -73,10 +87,7 @@ class Builder:
         a = np.ascontiguousarray(a).reshape(np.shape(a))
         key = (a.dtype.str, a.shape, a.tobytes() if a.size <= 64 else self.name("large").encode())
         if key not in self._constants:
-            tensor = ir.tensor(a, name=self.name(hint))
-            value = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
-            self.graph.register_initializer(value)
-            self._constants[key] = value
+            self._constants[key] = add_constant(self.graph, a, self.name(hint))
         return self._constants[key]
 
     def _type(self, node: ir.Node, inputs: Sequence[ir.Value | None]) -> None:
@@ -88,12 +99,18 @@ class Builder:
         elif kind == "Cast":
             dtype = ir.DataType(node.attributes["to"].as_int())
         elif kind == "ConstantOfShape":
-            dtype = node.attributes["value"].as_tensor().dtype if "value" in node.attributes else ir.DataType.FLOAT
+            dtype = (
+                node.attributes["value"].as_tensor().dtype
+                if "value" in node.attributes
+                else ir.DataType.FLOAT
+            )
         else:
             like = inputs[_LIKE.get(kind, 0)] if inputs else None
             dtype = like.dtype if like is not None else None
         for i, out in enumerate(node.outputs):
-            out.dtype = INT64 if i and kind in ("TopK", "MaxPool") else dtype
+            known = INT64 if i and kind in ("TopK", "MaxPool") else dtype
+            if known is not None:
+                out.dtype = known
 
     def output(self, y: ir.Value, index: int) -> ir.Value:
         """Return another output of the node that made y, asking the node for it if it does not give it yet."""
@@ -132,7 +149,11 @@ class Builder:
     def reduce_to(self, g: ir.Value, ys: Dims, x: ir.Value) -> ir.Value:
         """Sum g, whose axes are ys, over those along which x was broadcast to them."""
         xs = dimensions(x)
-        if ys is not None and xs is not None and all(_comparable(a, b) for a, b in zip(ys[::-1], xs[::-1], strict=False)):
+        if (
+            ys is not None
+            and xs is not None
+            and all(_comparable(a, b) for a, b in zip(ys[::-1], xs[::-1], strict=False))
+        ):
             lead = len(ys) - len(xs)
             axes = [*range(lead), *(lead + i for i, d in enumerate(xs) if d == 1 and ys[lead + i] != 1)]
             if not axes:
@@ -167,4 +188,4 @@ def static_shape(x: ir.Value) -> list[int] | None:
 
 
 def _comparable(a: int | str | None, b: int | str | None) -> bool:
-    return a is not None and b is not None and (b == 1 or a == b or isinstance(b, int))
+    return a is not None and b is not None and (b in (1, a) or isinstance(b, int))

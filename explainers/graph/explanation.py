@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 import onnx_ir as ir
-import onnx_ir.passes.common as common
+from onnx_ir.passes import common
 
 from ..errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
 from ..ops import VJPS
@@ -47,7 +47,10 @@ class ExplanationGraph:
         return self.pull({self.target: self.weights}, VJPS)
 
     def pull(
-        self, seeds: Cotangents, table: Table, rule_of: Callable[[ir.Node], Backward] | None = None,
+        self,
+        seeds: Cotangents,
+        table: Table,
+        rule_of: Callable[[ir.Node], Backward] | None = None,
         label: Callable[[ir.Node], str] = lambda node: "vjp",
     ) -> dict[str, list[ir.Value]]:
         """Walk back from the target with a table and return what arrives at each leaf's tensors, zeros where nothing does."""
@@ -56,7 +59,9 @@ class ExplanationGraph:
         arrived = backward(self.op, path.nodes, path.active, seeds, look_up)
         self.rules = [NodeRule(node=node_name(n), operator=key(n), rule=label(n)) for n in path.nodes]
         self.piecewise_constant = [node_name(n) for n in path.piecewise_constant]
-        return {leaf.name: [arrived.get(v) or self.op.zeros_like(v) for v in leaf.values] for leaf in self.leaves}
+        return {
+            leaf.name: [arrived.get(v) or self.op.zeros_like(v) for v in leaf.values] for leaf in self.leaves
+        }
 
     def path(self, table: Table) -> Path:
         """Return the way from the leaves to the target, or refuse with every node that blocks it."""
@@ -66,8 +71,10 @@ class ExplanationGraph:
             raise blocked(path.blockers)
         if not path.nodes and self.target not in sources:
             names = ", ".join(leaf.name for leaf in self.leaves)
-            raise InvalidRequest(f"{self.target.name!r} does not depend on {names}; explain another output or input",
-                                 pointer="/target/output")
+            raise InvalidRequest(
+                f"{self.target.name!r} does not depend on {names}; explain another output or input",
+                pointer="/target/output",
+            )
         return path
 
     def attributions(
@@ -76,7 +83,10 @@ class ExplanationGraph:
         """Combine value and cotangent at each leaf and return one array per input; a token gets the sum over its embedding."""
         out = {}
         for leaf in self.leaves:
-            parts = [self.per_item_shape(leaf, each(x, g)) for x, g in zip(leaf.values, arrived[leaf.name], strict=True)]
+            parts = [
+                self.per_item_shape(leaf, each(x, g))
+                for x, g in zip(leaf.values, arrived[leaf.name], strict=True)
+            ]
             total = parts[0]
             for part in parts[1:]:
                 total = self.op.Add(total, part)
@@ -120,13 +130,21 @@ def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
     would = [m.name for m in methods().values() if m.needs == "run"]
     return OperatorsWithoutDerivative(
         f"no derivative from the inputs to the target: {names}{more}. Methods that would work: {', '.join(would)}",
-        pointer="/method", nodes=[b.model_dump() for b in blockers], methods=would,
+        pointer="/method",
+        nodes=[b.model_dump() for b in blockers],
+        methods=would,
     )
 
 
 def emit(
-    prepared: ir.Model, method: Method, params: Params, *, output: str, logits: Literal["auto"] | bool = "auto",
-    head: Head = "weights", account: bool = True,
+    prepared: ir.Model,
+    method: Method,
+    params: Params,
+    *,
+    output: str,
+    logits: Literal["auto"] | bool = "auto",
+    head: Head = "weights",
+    account: bool = True,
 ) -> Emission:
     """Compile a method over a prepared model into one ONNX graph."""
     model = prepared.clone()
@@ -142,8 +160,17 @@ def emit(
         graph.outputs.append(_named(op, value, name))
     _finish(model)
     return Emission(
-        ir.to_proto(model), target.name or "", peeled, dimensions(target), (target.dtype or ir.DataType.FLOAT).numpy(),
-        [leaf.name for leaf in chosen], fixed, explanation.rules, explanation.piecewise_constant, list(arrays), list(facts),
+        ir.to_proto(model),
+        target.name or "",
+        peeled,
+        dimensions(target),
+        (target.dtype or ir.DataType.FLOAT).numpy(),
+        [leaf.name for leaf in chosen],
+        fixed,
+        explanation.rules,
+        explanation.piecewise_constant,
+        list(arrays),
+        list(facts),
     )
 
 
@@ -160,10 +187,18 @@ def find_target(graph: ir.Graph, output: str, *, peel: bool) -> tuple[ir.Value, 
         return value, False
     below = value
     while (node := below.producer()) is not None and node.op_type in ("Identity", "Dropout", "Cast"):
-        if node.inputs[0] is None or node.inputs[0].dtype is None or not node.inputs[0].dtype.is_floating_point():
+        if (
+            node.inputs[0] is None
+            or node.inputs[0].dtype is None
+            or not node.inputs[0].dtype.is_floating_point()
+        ):
             break
         below = node.inputs[0]
-    if node is not None and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid") and node.inputs[0] is not None:
+    if (
+        node is not None
+        and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid")
+        and node.inputs[0] is not None
+    ):
         return node.inputs[0], True
     return below if (value.dtype != below.dtype) else value, False
 
@@ -173,8 +208,10 @@ def find_tensor(graph: ir.Graph, name: str) -> ir.Value:
     for v in [*graph.outputs, *graph.inputs, *(v for n in graph for v in n.outputs)]:
         if v.name == name:
             return v
-    raise TensorUnknown(f"the prepared graph has no tensor {name!r}; it may have been merged into its neighbour",
-                        pointer="/target/output")
+    raise TensorUnknown(
+        f"the prepared graph has no tensor {name!r}; it may have been merged into its neighbour",
+        pointer="/target/output",
+    )
 
 
 def choose(graph: ir.Graph, params: Params) -> tuple[list[Leaf], dict[str, str]]:
@@ -183,8 +220,12 @@ def choose(graph: ir.Graph, params: Params) -> tuple[list[Leaf], dict[str, str]]
     at = getattr(params, "at", None)
     if at is not None:
         value = find_tensor(graph, at)
-        return [Leaf(at, value, (value,), "inner")], fixed | {leaf.name: f"explained at {at}" for leaf in found}
-    wanted: Collection[str] = params.explain_inputs if params.explain_inputs is not None else [leaf.name for leaf in found]
+        return [Leaf(at, value, (value,), "inner")], fixed | {
+            leaf.name: f"explained at {at}" for leaf in found
+        }
+    wanted: Collection[str] = (
+        params.explain_inputs if params.explain_inputs is not None else [leaf.name for leaf in found]
+    )
     chosen = [leaf for leaf in found if leaf.name in wanted]
     if not chosen:
         reasons = "; ".join(f"{n}: {r}" for n, r in fixed.items()) or "none is named"
@@ -205,7 +246,9 @@ def _argmax_weights(op: Builder, target: ir.Value) -> ir.Value:
         raise InvalidRequest(f"{target.name!r} has no single class axis", pointer="/target/index")
     classes = dims[1] if len(dims) > 1 and isinstance(dims[1], int) else None
     count = np.array(classes, np.int64) if classes else op.Squeeze(op.Slice(op.Shape(target), [1], [2]), [0])
-    row = op.Reshape(op.Range(np.array(0, np.int64), count, np.array(1, np.int64)), [1, -1, *[1] * (len(dims) - 2)])
+    row = op.Reshape(
+        op.Range(np.array(0, np.int64), count, np.array(1, np.int64)), [1, -1, *[1] * (len(dims) - 2)]
+    )
     hit = op.Equal(row, op.ArgMax(target, axis=1, keepdims=1))
     return op.Cast(hit, to=int(target.dtype or ir.DataType.FLOAT))
 

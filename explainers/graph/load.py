@@ -18,7 +18,9 @@ FORBIDDEN = frozenset({"com.microsoft::EPContext", "com.microsoft::PyOp"})
 OLDEST, NEWEST = 7, onnx.defs.onnx_opset_version()
 
 
-def read(source: str | Path | bytes | onnx.ModelProto, limits: Limits | None = None) -> tuple[onnx.ModelProto, str]:
+def read(
+    source: str | Path | bytes | onnx.ModelProto, limits: Limits | None = None
+) -> tuple[onnx.ModelProto, str]:
     """Return the model and the SHA-256 of its bytes; refuse what is no runnable ONNX model."""
     limits = limits or Limits()
     data = source.SerializeToString() if isinstance(source, onnx.ModelProto) else source
@@ -46,11 +48,15 @@ def parse(data: bytes, limits: Limits) -> onnx.ModelProto:
     if len(data) > limits.bytes:
         raise ModelForbidden(f"the model has {len(data)} bytes, the limit is {limits.bytes}")
     if data[4:8] == b"ORTM":
-        raise ModelForbidden("this is a model in ONNX Runtime's own format (.ort); upload the .onnx it was made from")
+        raise ModelForbidden(
+            "this is a model in ONNX Runtime's own format (.ort); upload the .onnx it was made from"
+        )
     try:
         proto = onnx.ModelProto.FromString(data)
     except (DecodeError, RecursionError) as e:
-        raise ModelUnparseable("the bytes are no ONNX model: the protobuf does not parse; is the file whole?") from e
+        raise ModelUnparseable(
+            "the bytes are no ONNX model: the protobuf does not parse; is the file whole?"
+        ) from e
     if not proto.HasField("graph") or not proto.opset_import:
         raise ModelUnparseable("the bytes hold no ONNX graph with an opset; is this an .onnx file?")
     return proto
@@ -85,7 +91,10 @@ def _check_opsets(proto: onnx.ModelProto) -> None:
 
 
 def _graphs(proto: onnx.ModelProto) -> Iterator[tuple[int, onnx.GraphProto | onnx.FunctionProto]]:
-    stack: list[tuple[int, onnx.GraphProto | onnx.FunctionProto]] = [(0, proto.graph), *((0, f) for f in proto.functions)]
+    stack: list[tuple[int, onnx.GraphProto | onnx.FunctionProto]] = [
+        (0, proto.graph),
+        *((0, f) for f in proto.functions),
+    ]
     while stack:
         depth, graph = stack.pop()
         yield depth, graph
@@ -125,22 +134,45 @@ def check_tensor(tensor: onnx.TensorProto, limits: Limits, *, external: bool) ->
     """Refuse a tensor that lies about its size or points to a file it may not."""
     if any(d < 0 for d in tensor.dims):
         raise ModelUnparseable(f"tensor {tensor.name!r} has a negative length: {list(tensor.dims)}")
-    if tensor.data_type == onnx.TensorProto.UNDEFINED or tensor.data_type not in onnx.TensorProto.DataType.values():
+    if (
+        tensor.data_type == onnx.TensorProto.UNDEFINED
+        or tensor.data_type not in onnx.TensorProto.DataType.values()
+    ):
         raise ModelUnparseable(f"tensor {tensor.name!r} has no known data type")
     bits = _BITS.get(tensor.data_type, 8)
     declared = (math.prod(tensor.dims) * bits + 7) // 8
     if declared > limits.tensor_bytes:
-        raise ModelForbidden(f"tensor {tensor.name!r} of shape {list(tensor.dims)} needs {declared} bytes, the limit is {limits.tensor_bytes}")
+        raise ModelForbidden(
+            f"tensor {tensor.name!r} of shape {list(tensor.dims)} needs {declared} bytes, the limit is {limits.tensor_bytes}"
+        )
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         _check_external(tensor, external)
     elif tensor.HasField("raw_data") and len(tensor.raw_data) != declared:
-        raise ModelUnparseable(f"tensor {tensor.name!r} of shape {list(tensor.dims)} needs {declared} bytes and holds {len(tensor.raw_data)}")
+        raise ModelUnparseable(
+            f"tensor {tensor.name!r} of shape {list(tensor.dims)} needs {declared} bytes and holds {len(tensor.raw_data)}"
+        )
 
 
 _BITS = {
-    t: {"FLOAT": 32, "INT32": 32, "UINT32": 32, "INT64": 64, "UINT64": 64, "DOUBLE": 64, "FLOAT16": 16, "BFLOAT16": 16,
-        "INT16": 16, "UINT16": 16, "COMPLEX64": 64, "COMPLEX128": 128, "INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4,
-        "INT2": 2, "UINT2": 2}.get(name, 8)
+    t: {
+        "FLOAT": 32,
+        "INT32": 32,
+        "UINT32": 32,
+        "INT64": 64,
+        "UINT64": 64,
+        "DOUBLE": 64,
+        "FLOAT16": 16,
+        "BFLOAT16": 16,
+        "INT16": 16,
+        "UINT16": 16,
+        "COMPLEX64": 64,
+        "COMPLEX128": 128,
+        "INT4": 4,
+        "UINT4": 4,
+        "FLOAT4E2M1": 4,
+        "INT2": 2,
+        "UINT2": 2,
+    }.get(name, 8)
     for name, t in onnx.TensorProto.DataType.items()
 }
 

@@ -34,7 +34,9 @@ def find_path(graph: ir.Graph, sources: Collection[ir.Value], target: ir.Value, 
     touched, smooth = _forward(graph, sources)
     nodes = _towards(touched, target, smooth)
     active = {v for n in nodes for v in [*node_inputs(n), *n.outputs] if v in smooth}
-    steps = [n for n in _steering(touched, target) if n not in nodes and not any(v in smooth for v in n.outputs)]
+    steps = [
+        n for n in _steering(touched, target) if n not in nodes and not any(v in smooth for v in n.outputs)
+    ]
     blockers = [_blocker(n) for n in nodes if key(n) not in table]
     if not nodes and target not in sources:
         blockers = [_blocker(n) for n in steps if any(v in smooth for v in node_inputs(n))]
@@ -94,7 +96,11 @@ def captured(node: ir.Node) -> list[ir.Value]:
     graphs = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
     found: dict[ir.Value, None] = {}
     for graph in graphs:
-        inner = set(graph.inputs) | {v for n in graph.all_nodes() for v in n.outputs} | set(graph.initializers.values())
+        inner = (
+            set(graph.inputs)
+            | {v for n in graph.all_nodes() for v in n.outputs}
+            | set(graph.initializers.values())
+        )
         used = [v for n in graph.all_nodes() for v in n.inputs if v is not None] + list(graph.outputs)
         found.update((v, None) for v in used if v not in inner)
     return list(found)

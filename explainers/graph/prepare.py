@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import onnx
 import onnx_ir as ir
-import onnx_ir.passes.common as common
+from onnx_ir.passes import common
 
 from .build import Dims, dimensions
 from .passes.batch_norm import fold_batch_norm

@@ -36,7 +36,9 @@ def key(node: ir.Node) -> str:
     return domain + node.op_type
 
 
-def vjp(*operators: str, broadcasts: bool = False, outputs: Literal["first", "all"] = "first") -> Callable[[Rule], Rule]:
+def vjp(
+    *operators: str, broadcasts: bool = False, outputs: Literal["first", "all"] = "first"
+) -> Callable[[Rule], Rule]:
     """Register the decorated function as the vector-Jacobian product of these operators."""
 
     def register(rule: Rule) -> Rule:

@@ -14,7 +14,11 @@ class GradientParams(BackwardParams):
     """Parameters of `gradient`."""
 
 
-@method(family="backward", paper="Baehrens et al., 2010, JMLR 11; Simonyan et al., 2013, arXiv:1312.6034", compiled=True)
+@method(
+    family="backward",
+    paper="Baehrens et al., 2010, JMLR 11; Simonyan et al., 2013, arXiv:1312.6034",
+    compiled=True,
+)
 def gradient(graph: ExplanationGraph, params: GradientParams) -> dict[str, Any]:
     """How the explained score changes with each input value: the partial derivatives."""
     op, arrived = graph.op, graph.gradients()

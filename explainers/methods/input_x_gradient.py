@@ -17,4 +17,4 @@ class InputXGradientParams(BackwardParams):
 @method(family="backward", paper="Shrikumar et al., 2016, arXiv:1605.01713", compiled=True)
 def input_x_gradient(graph: ExplanationGraph, params: InputXGradientParams) -> dict[str, Any]:
     """What each input value contributes to first order: the value times its derivative."""
-    return graph.attributions(graph.gradients(), lambda x, g: graph.op.Mul(x, g))
+    return graph.attributions(graph.gradients(), graph.op.Mul)

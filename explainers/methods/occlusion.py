@@ -25,13 +25,19 @@ class OcclusionParams(Params):
     """Parameters of `occlusion`."""
 
     window: Sizes | None = Field(
-        None, description="Length of the patch along each axis behind the channels, one for all or one each, or per input; "
-        "default: an eighth of each axis, at least 1."
+        None,
+        description="Length of the patch along each axis behind the channels, one for all or one each, or per input; "
+        "default: an eighth of each axis, at least 1.",
     )
-    stride: Sizes | None = Field(None, description="Step between patches; default: half the window, at least 1.")
-    channels: Literal["together", "each"] = Field("together", description="Cover all channels at once, or one at a time.")
+    stride: Sizes | None = Field(
+        None, description="Step between patches; default: half the window, at least 1."
+    )
+    channels: Literal["together", "each"] = Field(
+        "together", description="Cover all channels at once, or one at a time."
+    )
     fill: float | list[Any] | dict[str, Any] | Literal["mean"] = Field(
-        0.0, description="What the patch shows: a number, 'mean' of the item per channel, or an array that broadcasts to an item."
+        0.0,
+        description="What the patch shows: a number, 'mean' of the item per channel, or an array that broadcasts to an item.",
     )
 
 
@@ -49,20 +55,31 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     for name in names:
         arrays[f"attribution.{name}"] = np.zeros(run.inputs[name].shape, np.float32)
         for item in range(run.items):
-            drops = _drops(run, name, item, cuts[name], params, lambda n, d=done: run.progress(d + n, total, "evaluations"))
+            drops = _drops(
+                run,
+                name,
+                item,
+                cuts[name],
+                params,
+                lambda n, d=done: run.progress(d + n, total, "evaluations"),
+            )
             done += len(cuts[name])
-            run.of_item(arrays[f"attribution.{name}"], name, item)[...] = _average(cuts[name], drops, run.item_shape(name))
+            run.of_item(arrays[f"attribution.{name}"], name, item)[...] = _average(
+                cuts[name], drops, run.item_shape(name)
+            )
     return arrays
 
 
-def _drops(run: Run, name: str, item: int, cuts: list[tuple[slice, ...]], params: OcclusionParams, tell: Any) -> Array:
+def _drops(
+    run: Run, name: str, item: int, cuts: list[tuple[slice, ...]], params: OcclusionParams, tell: Any
+) -> Array:
     """Return the score's drop for each patch over one item, in bounded blocks of copies."""
     x = run.of_item(run.inputs[name], name, item)
     fill = _fill(x, params.fill, name)
     block = max(1, BLOCK_BYTES // max(x.nbytes, 1))
     drops = []
     for begin in range(0, len(cuts), block):
-        chosen = cuts[begin:begin + block]
+        chosen = cuts[begin : begin + block]
         copies = np.repeat(x[None], len(chosen), 0)
         for copy, cut in zip(copies, chosen, strict=True):
             copy[cut] = fill[cut]
@@ -85,28 +102,40 @@ def _patches(name: str, shape: Sequence[int], params: OcclusionParams) -> Iterat
     window = _lengths(params.window, name, "window", space, [max(1, n // 8) for n in space])
     stride = _lengths(params.stride, name, "stride", space, [max(1, w // 2) for w in window])
     starts = [range(0, max(n - w + s, 1), s) for n, w, s in zip(space, window, stride, strict=True)]
-    channels = [(slice(c, c + 1),) for c in range(lead[0])] if lead and params.channels == "each" else [(slice(None),) * len(lead)]
+    channels = (
+        [(slice(c, c + 1),) for c in range(lead[0])]
+        if lead and params.channels == "each"
+        else [(slice(None),) * len(lead)]
+    )
     for channel in channels:
         for corner in itertools.product(*starts):
             yield (*channel, *(slice(a, a + w) for a, w in zip(corner, window, strict=True)))
 
 
-def _lengths(given: Sizes | None, name: str, what: str, space: Sequence[int], default: list[int]) -> list[int]:
+def _lengths(
+    given: Sizes | None, name: str, what: str, space: Sequence[int], default: list[int]
+) -> list[int]:
     value = given.get(name) if isinstance(given, dict) else given
     if value is None:
         return default
     lengths = [value] * len(space) if isinstance(value, int) else list(value)
     if len(lengths) != len(space) or any(not 1 <= w <= n for w, n in zip(lengths, space, strict=True)):
-        raise InvalidRequest(f"{what} {value} does not fit the axes {list(space)} of {name!r}: one length from 1 up for each",
-                             pointer=f"/params/{what}")
+        raise InvalidRequest(
+            f"{what} {value} does not fit the axes {list(space)} of {name!r}: one length from 1 up for each",
+            pointer=f"/params/{what}",
+        )
     return lengths
 
 
 def _fill(x: Array, given: Any, name: str) -> Array:
     value = given.get(name, 0.0) if isinstance(given, dict) else given
     if value == "mean" and isinstance(value, str):
-        return np.broadcast_to(x.mean(tuple(range(1, x.ndim)) or None, keepdims=True).astype(x.dtype), x.shape)
+        return np.broadcast_to(
+            x.mean(tuple(range(1, x.ndim)) or None, keepdims=True).astype(x.dtype), x.shape
+        )
     try:
         return np.broadcast_to(np.asarray(value, x.dtype), x.shape)
     except (ValueError, TypeError) as e:
-        raise InvalidRequest(f"fill does not broadcast to {list(x.shape)}, an item of {name!r}", pointer="/params/fill") from e
+        raise InvalidRequest(
+            f"fill does not broadcast to {list(x.shape)}, an item of {name!r}", pointer="/params/fill"
+        ) from e

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class SensitivityParams(BackwardParams):
     """Parameters of `sensitivity`."""
 
-    absolute: bool = Field(False, description="False: squared derivatives, which sum to the gradient's squared norm; true: |g|.")
+    absolute: bool = Field(
+        False, description="False: squared derivatives, which sum to the gradient's squared norm; true: |g|."
+    )
 
 
 @method(family="backward", paper="Gevrey et al., 2003; Simonyan et al., 2013, arXiv:1312.6034", compiled=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
+
+from ..constant import Numbers, add_constant, constant_value
 
 _AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0}
 
 
 def fold_batch_norm(model: ir.Model) -> list[str]:
     """Merge where the operator before has constant weights and no other reader; return the names of what was merged."""
-    merged = []
-    for node in list(model.graph):
-        if node.op_type == "BatchNormalization" and not _training(node) and _merge(model.graph, node):
-            merged.append(node.name or "")
-    return merged
+    norms = [n for n in model.graph if n.op_type == "BatchNormalization" and not _training(n)]
+    return [n.name or "" for n in norms if _merge(model.graph, n)]
 
 
 def _training(node: ir.Node) -> bool:
@@ -24,10 +25,19 @@ def _training(node: ir.Node) -> bool:
 def _merge(graph: ir.Graph, norm: ir.Node) -> bool:
     x = norm.inputs[0]
     linear = x.producer() if x is not None else None
-    if linear is None or x is None or linear.op_type not in _AXIS or len(x.uses()) != 1 or x.is_graph_output():
+    if (
+        linear is None
+        or x is None
+        or linear.op_type not in _AXIS
+        or len(x.uses()) != 1
+        or x.is_graph_output()
+    ):
         return False
-    constants = [_value(v) for v in norm.inputs[1:5]]
-    weight, bias = _value(linear.inputs[1]), _value(linear.inputs[2]) if len(linear.inputs) > 2 else np.zeros(1)
+    constants = [constant_value(v) for v in norm.inputs[1:5]]
+    weight, bias = (
+        constant_value(linear.inputs[1]),
+        constant_value(linear.inputs[2]) if len(linear.inputs) > 2 else np.zeros(1),
+    )
     if any(c is None for c in constants) or weight is None or bias is None or not _plain_gemm(linear):
         return False
     scale, shift, mean, var = (np.asarray(c, np.float64) for c in constants)
@@ -42,31 +52,27 @@ def _merge(graph: ir.Graph, norm: ir.Node) -> bool:
     return True
 
 
-def _value(v: ir.Value | None) -> np.ndarray | None:
-    return v.const_value.numpy() if v is not None and v.const_value is not None and not v.is_graph_input() else None
-
-
 def _plain_gemm(node: ir.Node) -> bool:
     return node.op_type != "Gemm" or all(
         k not in node.attributes or node.attributes[k].as_float() == 1.0 for k in ("alpha", "beta")
     )
 
 
-def _scaled(linear: ir.Node, w: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def _scaled(linear: ir.Node, w: Numbers, factor: Numbers) -> Any:
     if linear.op_type == "ConvTranspose":
         group = linear.attributes["group"].as_int() if "group" in linear.attributes else 1
         per_group = factor.reshape(group, -1)
         wide = np.repeat(per_group, w.shape[0] // group, axis=0)
         return w * wide.reshape(w.shape[0], w.shape[1], *[1] * (w.ndim - 2))
-    if linear.op_type == "Gemm" and not ("transB" in linear.attributes and linear.attributes["transB"].as_int()):
+    if linear.op_type == "Gemm" and not (
+        "transB" in linear.attributes and linear.attributes["transB"].as_int()
+    ):
         return w * factor
     return w * factor.reshape(-1, *[1] * (w.ndim - 1))
 
 
-def _set_input(graph: ir.Graph, node: ir.Node, index: int, a: np.ndarray, name: str) -> None:
-    tensor = ir.tensor(np.ascontiguousarray(a), name=f"{name}/{node.name}/merged")
-    value = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
-    graph.register_initializer(value)
+def _set_input(graph: ir.Graph, node: ir.Node, index: int, a: Numbers, name: str) -> None:
+    value = add_constant(graph, a, f"{name}/{node.name}/merged")
     if len(node.inputs) <= index:
         node.resize_inputs(index + 1)
     node.replace_input_with(index, value)

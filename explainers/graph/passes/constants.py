@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from ..constant import Numbers, add_constant
+
 LARGEST = 1 << 22
 """Values per folded tensor: enough for every computation of sizes and small tables; weights are left to the runtime."""
-_KEEP = frozenset({
-    "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout",
-    "QuantizeLinear", "DequantizeLinear", "If", "Loop", "Scan",
-})
+_KEEP = frozenset(
+    {
+        "RandomNormal",
+        "RandomUniform",
+        "RandomNormalLike",
+        "RandomUniformLike",
+        "Multinomial",
+        "Bernoulli",
+        "Dropout",
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "If",
+        "Loop",
+        "Scan",
+    }
+)
 
 
 def fold_constants(model: ir.Model) -> None:
@@ -24,16 +39,19 @@ def fold_constants(model: ir.Model) -> None:
             _replace(graph, node, value)
 
 
-def _shape_of(node: ir.Node) -> np.ndarray | None:
+def _shape_of(node: ir.Node) -> Numbers | None:
     shape = node.inputs[0].shape if node.inputs[0] is not None else None
     if shape is None:
         return None
-    start, end = (node.attributes[k].as_int() if k in node.attributes else d for k, d in (("start", 0), ("end", len(shape))))
+    start, end = (
+        node.attributes[k].as_int() if k in node.attributes else d
+        for k, d in (("start", 0), ("end", len(shape)))
+    )
     dims = list(shape)[slice(start, end)]
     return np.array(dims, np.int64) if all(isinstance(d, int) for d in dims) else None
 
 
-def _evaluate(node: ir.Node) -> np.ndarray | None:
+def _evaluate(node: ir.Node) -> Numbers | None:
     from onnx.reference import ReferenceEvaluator
 
     inputs = [v for v in node.inputs if v is not None]
@@ -44,23 +62,24 @@ def _evaluate(node: ir.Node) -> np.ndarray | None:
         return None
     out = node.outputs[0]
     size = math.prod(d for d in out.shape if isinstance(d, int)) if out.shape is not None else LARGEST + 1
-    if node.op_type != "Constant" and (size > LARGEST or out.shape is None or not all(isinstance(d, int) for d in out.shape)):
+    if node.op_type != "Constant" and (
+        size > LARGEST or out.shape is None or not all(isinstance(d, int) for d in out.shape)
+    ):
         return None
-    feeds = {v.name: v.const_value.numpy() for v in inputs if v.name and v.const_value is not None}
+    feeds: dict[str, Any] = {v.name: v.const_value.numpy() for v in inputs if v.name and v.const_value is not None}
     version = node.graph.opset_imports.get("", 23) if isinstance(node.graph, ir.Graph) else 23
     try:
-        result = ReferenceEvaluator(ir.to_proto(node), opsets={"": version}).run(None, feeds)[0]  # type: ignore[arg-type]
+        evaluator = ReferenceEvaluator(ir.to_proto(node), opsets={"": version})
+        result = evaluator.run(None, feeds)[0]  # type: ignore[index]  # its stub has the key of a dict
     except Exception:  # noqa: BLE001 - the evaluator raises anything; what it cannot fold the runtime computes
         return None
     return result if isinstance(result, np.ndarray) else np.asarray(result)
 
 
-def _replace(graph: ir.Graph, node: ir.Node, value: np.ndarray) -> None:
+def _replace(graph: ir.Graph, node: ir.Node, value: Numbers) -> None:
     old = node.outputs[0]
     if old.is_graph_output():
         return
-    tensor = ir.tensor(value, name=f"{old.name}/folded")
-    new = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
-    graph.register_initializer(new)
+    new = add_constant(graph, value, f"{old.name}/folded")
     ir.convenience.replace_all_uses_with(old, new)
     graph.remove(node, safe=True)

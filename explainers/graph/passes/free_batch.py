@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import onnx_ir as ir
 
+from ..constant import Numbers, add_constant
 from .shapes import infer, set_input_shapes
 
 
@@ -42,7 +42,7 @@ def _free_one(graph: ir.Graph, fixed: int) -> bool:
     return False
 
 
-def _freed(operator: str, dims: np.ndarray, fixed: int) -> np.ndarray | None:
+def _freed(operator: str, dims: Numbers, fixed: int) -> Numbers | None:
     """Return the target with its first axis left to the data, or None where it names no fixed size in front."""
     if not len(dims) or dims[0] in (0, -1):
         return None
@@ -61,10 +61,6 @@ def _freed(operator: str, dims: np.ndarray, fixed: int) -> np.ndarray | None:
     return dims
 
 
-def _set_target(graph: ir.Graph, node: ir.Node, dims: np.ndarray) -> None:
-    tensor = ir.tensor(dims, name=f"{node.outputs[0].name}/freed_shape")
-    value = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
-    graph.register_initializer(value)
+def _set_target(graph: ir.Graph, node: ir.Node, dims: Numbers) -> None:
+    value = add_constant(graph, dims, f"{node.outputs[0].name}/freed_shape")
     node.replace_input_with(1, value)
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 import onnx_ir as ir
-import onnx_ir.passes.common as common
+from onnx_ir.passes import common
 
 from ...errors import ModelForbidden
 from ..load import NEWEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
-import onnx_ir.passes.common as common
+from onnx_ir.passes import common
 
 BATCH = "N"
 
@@ -13,7 +13,7 @@ BATCH = "N"
 def set_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int | str | None]]) -> None:
     """Set the shapes of the named inputs; an axis of unknown length is a symbol or None."""
     for value in model.graph.inputs:
-        if value.name in shapes:
+        if value.name is not None and value.name in shapes:
             value.shape = ir.Shape(list(shapes[value.name]))
 
 

@@ -21,11 +21,11 @@ def _unflatten(graph: ir.Graph, node: ir.Node) -> None:
     if x is None or x.shape is None or not _returns_to(back[0], x):
         return
     axis = (flatten.attributes["axis"].as_int() if "axis" in flatten.attributes else 1) % len(x.shape)
-    if any(d != 1 for d in list(x.shape)[axis + 1:]):
+    if any(d != 1 for d in list(x.shape)[axis + 1 :]):
         return
     old = back[0].outputs[0]
     new = ir.node(node.op_type, [x], {"axis": axis}, name=node.name)
-    new.outputs[0].dtype, new.outputs[0].shape = old.dtype, old.shape
+    new.outputs[0].type, new.outputs[0].shape = old.type, old.shape
     graph.insert_after(back[0], new)
     ir.convenience.replace_all_uses_with(old, new.outputs[0], replace_graph_outputs=True)
     name = old.name

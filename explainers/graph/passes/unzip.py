@@ -18,9 +18,13 @@ def unzip_maps(proto: onnx.ModelProto) -> onnx.ModelProto:
             del node.attribute[:]
     for value in out.graph.output:
         if value.name in zips:
-            value.type.CopyFrom(onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, ["N", len(_classes(zips[value.name]))]))
+            value.type.CopyFrom(
+                onnx.helper.make_tensor_type_proto(
+                    onnx.TensorProto.FLOAT, ["N", len(_classes(zips[value.name]))]
+                )
+            )
     return out
 
 
 def _classes(node: onnx.NodeProto) -> list[object]:
-    return [v for a in node.attribute for v in (list(a.ints) or list(a.strings))]
+    return [v for a in node.attribute for v in [*a.ints, *a.strings]]

@@ -40,7 +40,9 @@ def _widen_constant(v: ir.Value) -> None:
 def _widen_node(node: ir.Node) -> None:
     for a in list(node.attributes.values()):
         if a.type == ir.AttributeType.TENSOR and a.as_tensor().dtype in HALF:
-            node.attributes[a.name] = ir.AttrTensor(a.name, ir.tensor(a.as_tensor().numpy().astype(np.float32)))
+            node.attributes[a.name] = ir.AttrTensor(
+                a.name, ir.tensor(a.as_tensor().numpy().astype(np.float32))
+            )
         elif node.op_type == "Cast" and a.name == "to" and a.as_int() in [int(h) for h in HALF]:
             node.attributes["to"] = ir.AttrInt64("to", int(FLOAT))
     for v in node.outputs:
@@ -63,6 +65,6 @@ def _cast_output(graph: ir.Graph, v: ir.Value) -> ir.Value:
     v.dtype, v.name = FLOAT, f"{name}/float32"
     node = ir.node("Cast", [v], {"to": int(half or FLOAT)}, name=f"{name}/narrowed")
     out = node.outputs[0]
-    out.name, out.dtype, out.shape = name, half, v.shape
+    out.name, out.dtype, out.shape = name, half or FLOAT, v.shape
     graph.append(node)
     return out
