@@ -111,7 +111,7 @@ def explain(client: Client, images: NDArray[Any]) -> dict[str, Explanation]:
     columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
         ended = [follow(client, bars, method, job) for method, job in jobs.items()]
-    console.print(show.table(show.JOB, [show.job(job) for job in ended]))
+    console.print(show.jobs(ended))
     if not all(job["state"] in GOOD for job in ended):
         raise SystemExit(f"not every job succeeded: {[job['error'] for job in ended]}")
     return {method: client.result(job) for method, job in jobs.items()}
@@ -132,12 +132,19 @@ def tell(results: dict[str, Explanation], labels: NDArray[Any]) -> None:
     scores = first.outputs["logits"]
     sure = np.exp(scores - scores.max(1, keepdims=True))
     sure /= sure.sum(1, keepdims=True)
-    headers = ["item", "digit", "prediction", "probability", "logit", *(f"sum of {m}" for m in results)]
+    headers = [
+        "item",
+        "digit",
+        "prediction",
+        "probability",
+        "logit",
+        *(f"Σ {m.replace('_', ' ')}" for m in results),
+    ]
     console.print(show.table(headers, [
         [i, int(labels[i]), int(scores[i].argmax()), f"{sure[i].max():.1%}", first.account.score[i],
          *(r.account.attribution_sum[i] for r in results.values())]
         for i in range(ITEMS)
-    ], "predictions, and how much the attributions explain"))  # fmt: skip
+    ], "predictions, and the sums of their attributions"))  # fmt: skip
     facts = ("explained", "items", "model_evaluations", "seconds", "provider")
     rows = [[name.replace("_", " "), *(getattr(r.account, name) for r in results.values())] for name in facts]
     console.print(show.table(["account", *results], rows))
@@ -148,7 +155,7 @@ def draw(results: dict[str, Explanation], images: NDArray[Any], labels: NDArray[
     card = Card.model_validate_json((DIGITS / "digits.card.json").read_bytes())
     index = next(iter(results.values())).account.index
     captions = {i: f"{labels[i]}, read as {index[i]}" for i in range(ITEMS)}
-    title = "Handwritten digits: what speaks for (red) and against (blue) the class that the model chose"
+    title = "Handwritten digits: what speaks for (red) and against (blue) the chosen class"
     OUTPUT.mkdir(exist_ok=True)
     sheet = OUTPUT / "digits.png"
     sheet.write_bytes(contact_sheet(results, {"input": images}, captions, card, title=title))

@@ -56,10 +56,9 @@ def explain_command(
             progress=progress, provider=asked["provider"], threads=asked["threads"],
         )  # fmt: skip
     result.save(out)
-    show.account(result.account, words, rules=account)
-    click.echo(f"wrote {out}")
     if plot is not None:
         from explainers.render import picture
 
         plot.write_bytes(picture(result, result.inputs or given, item, words))
-        click.echo(f"wrote {plot}")
+    show.account(result.account, words, rules=account)
+    show.wrote(out, plot)

@@ -28,10 +28,7 @@ def status_command(client: Client, job: str | None, limit: int, *, as_json: bool
     if as_json:
         click.echo(json.dumps(found[0] if job else found, indent=2))
         return
-    show.out().print(show.table(show.JOB, [show.job(fields) for fields in found]))
-    for fields in found:
-        if job and fields["error"]:
-            click.echo(f"{fields['error'].get('title', 'error')}: {fields['error']['detail']}")
+    show.out().print(show.job(found[0]) if job else show.jobs(found))
 
 
 @click.command("result")
@@ -48,15 +45,13 @@ def result_command(
     fields = client.job(job)
     settle(fields)
     card = Card.model_validate(client.model(fields["model"])["card"])
-    if out is None:
-        show.account(client.result(job).account, card, rules=account)
-    else:
-        client.save_result(job, out)
-        show.account(Explanation.load(out).account, card, rules=account)
-        click.echo(f"wrote {out}")
     if plot is not None:
         plot.write_bytes(client.picture(job, item))
-        click.echo(f"wrote {plot}")
+    if out is not None:
+        client.save_result(job, out)
+    result = client.result(job) if out is None else Explanation.load(out)
+    show.account(result.account, card, rules=account)
+    show.wrote(out, plot)
 
 
 @click.command("cancel")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -90,6 +91,13 @@ def _items(found: Account, card: Card) -> tuple[list[str], list[list[object]]]:
     return list(full), [list(row) for row in zip(*full.values(), strict=True)][:MOST_ROWS]
 
 
+def wrote(*files: Path | None) -> None:
+    """Say which files were written."""
+    for file in files:
+        if file is not None:
+            out().print(f"wrote {file}", soft_wrap=True)
+
+
 @contextmanager
 def progress(words: str) -> Iterator[Callable[[int, int, str], None]]:
     """Show a progress bar on stderr; call what is given with done, total and unit."""
@@ -102,11 +110,33 @@ def progress(words: str) -> Iterator[Callable[[int, int, str], None]]:
         yield lambda done, total, unit: bar.update(task, completed=done, total=total or None, unit=unit)
 
 
-def job(fields: dict[str, Any]) -> list[object]:
-    """Return a job as a row of a table."""
-    done = fields["progress"]
-    return [fields["id"], fields["state"], f"{done['done']} of {done['total']} {done['unit']}", fields["method"],
-            fields["model"][:12], fields["created"][:19].replace("T", " ")]  # fmt: skip
+def jobs(found: Sequence[dict[str, Any]]) -> Table:
+    """Return a table of jobs, whose ids are never broken."""
+    rows = [[f["id"], f["state"].replace("_", " "), _done(f["progress"]).split()[0], f["method"]] for f in found]
+    drawn = table(("job", "state", "progress", "method"), rows)
+    drawn.columns[0].no_wrap = True
+    return drawn
 
 
-JOB = ("job", "state", "progress", "method", "model", "created")
+def job(fields: dict[str, Any]) -> Table:
+    """Return all that is to be said of one job."""
+    words = (
+        "id",
+        "state",
+        "method",
+        "model",
+        "dataset",
+        "items",
+        "priority",
+        "provider",
+        "attempt",
+        "created",
+        "finished",
+    )
+    rows: list[tuple[object, object]] = [(name, fields[name]) for name in words if fields[name] is not None]
+    error = fields["error"] or {}
+    return table(("job", ""), [*rows, ("progress", _done(fields["progress"])), *error.items()])
+
+
+def _done(progress: dict[str, Any]) -> str:
+    return f"{progress['done']}/{progress['total']} {progress['unit']}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from explainers.types import Arrays, Card, Explanation
 
 from .frame import COLOURS, INK, frame, png, write, zero_centred
 from .image import overlay, panel, shown
-from .subject import Subject, subject
+from .subject import Subject, limits, subject
 
 SIDE, GAP, HEAD, FOOT = 1.05, 0.28, 0.36, 1.0
 """Inches: a panel's side, the gap between items, the title's height, the height of the scales."""
@@ -30,11 +31,11 @@ def contact_sheet(
     *,
     title: str = "",
     across: int = 4,
-    clip: float = 99.5,
+    clip: float = 98.5,
 ) -> bytes:
     """Draw items of images, each with its caption, as a PNG; the items of one explanation share its scale."""
     columns = [
-        _one_scale([subject(e, inputs, item, card, input, clip=clip) for item in items])
+        _one_scale([subject(e, inputs, item, card, input, clip=clip) for item in items], clip)
         for e in explanations.values()
     ]
     if any(drawn.form != "image" or drawn.given is None for column in columns for drawn in column):
@@ -50,8 +51,8 @@ def contact_sheet(
     return png(figure)
 
 
-def _one_scale(drawn: Sequence[Subject]) -> list[Subject]:
-    limit, clipped = max(d.limit for d in drawn), any(d.clipped for d in drawn)
+def _one_scale(drawn: Sequence[Subject], clip: float) -> list[Subject]:
+    limit, clipped = limits(np.concatenate([d.values.ravel() for d in drawn]), clip)
     return [replace(d, limit=limit, clipped=clipped) for d in drawn]
 
 
