@@ -18,6 +18,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from api.listening import listen
 from workers.broker import Broker
 from workers.service import Service
 from workers.settings import Settings
@@ -105,6 +106,11 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
+def make_mlp() -> Callable[..., bytes]:
+    return mlp
+
+
+@pytest.fixture(scope="session")
 def mlp_bytes() -> bytes:
     return mlp()
 
@@ -131,3 +137,26 @@ def make_stack() -> Iterator[Callable[..., Stack]]:
 def service_stack(make_stack: Callable[..., Stack]) -> Stack:
     """A running stack; its `settings.environment()` lets other processes join it."""
     return make_stack()
+
+
+@pytest.fixture(scope="session")
+def url(service_stack) -> Iterator[str]:
+    """Address of a real web server on the running stack."""
+    log = (service_stack.settings.data / "web.log").open("ab")
+    with listen("127.0.0.1", 0) as listener, log:
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:api.gunicorn",
+            "--bind",
+            f"fd://{listener.fileno()}",
+        ]
+        env = {**os.environ, **service_stack.settings.environment()}
+        web = subprocess.Popen(
+            command, cwd=ROOT, env=env, pass_fds=[listener.fileno()], stdout=log, stderr=log
+        )
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        web.terminate()
+        assert web.wait(20) == 0, (service_stack.settings.data / "web.log").read_text()[-3000:]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,6 @@ from flask.testing import FlaskClient
 from onnx import TensorProto, helper
 
 from api.app import create_app
-from api.listening import listen
 from explainers import tensors
 from workers.service import Service
 from workers.settings import Settings
@@ -49,29 +45,6 @@ def app(quiet_service, tmp_path_factory):
 @pytest.fixture
 def client(app) -> FlaskClient:
     return app.test_client()
-
-
-@pytest.fixture(scope="session")
-def url(service_stack) -> Iterator[str]:
-    """Address of a real web server on the running stack."""
-    log = (service_stack.settings.data / "web.log").open("ab")
-    with listen("127.0.0.1", 0) as listener, log:
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:api.gunicorn",
-            "--bind",
-            f"fd://{listener.fileno()}",
-        ]
-        env = {**os.environ, **service_stack.settings.environment()}
-        web = subprocess.Popen(
-            command, cwd=ROOT, env=env, pass_fds=[listener.fileno()], stdout=log, stderr=log
-        )
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        web.terminate()
-        assert web.wait(20) == 0, (service_stack.settings.data / "web.log").read_text()[-3000:]
 
 
 @pytest.fixture(scope="session")
