@@ -98,7 +98,7 @@ class DatasetAnswer(Answer):
 
     id: str = Field(description="SHA-256 of the uploaded bytes.")
     items: int
-    kind: Literal["arrays", "images"]
+    kind: Literal["arrays", "table", "images"]
     arrays: list[ArrayAnswer]
     columns: list[str]
     created: datetime

@@ -24,10 +24,9 @@ from . import (
     problems,
     results,
 )
-from .patience import Patience
+from .patience import THREADS, Patience
 from .strict_json import StrictJson
 
-THREADS = 32
 _BLUEPRINTS = (models, datasets, jobs, events, results, methods, health, metrics, page)
 _ENVELOPE_BYTES = 1 << 20
 

@@ -6,12 +6,13 @@ import os
 from typing import Any
 
 from api.listening import BindRefused, check_host
+from api.patience import THREADS
 
 wsgi_app = "api.wsgi:application()"
 bind = ["127.0.0.1:8000"]
 workers = 1
 worker_class = "gthread"
-threads = 32
+threads = THREADS
 worker_connections = 1000
 keepalive = 5
 timeout = 60

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+THREADS = 32
+"""Of the web process: how many requests it answers at once."""
+
 
 class Patience:
     """A number of places; whoever finds none does not queue."""

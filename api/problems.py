@@ -80,6 +80,7 @@ def _refused(error: ExplainError) -> Response:
     if status == 404 or not fields["errors"]:
         fields.pop("errors")
     retry = fields.pop("retry_after", None)
+    retry = 5 if retry is None and status == 503 else retry
     headers = {} if retry is None else {"Retry-After": f"{retry:.0f}"}
     return problem(status, fields.pop("detail"), headers, **fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -52,7 +53,7 @@ def arrays(id: str) -> Any:
     answer = send_file(
         record.npz, "application/zip", as_attachment=True, download_name=f"{id}.npz", etag=record.digest
     )
-    answer.headers["Digest"] = f"sha-256={record.digest}"
+    answer.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(record.digest)).decode()}:"
     return answer
 
 

@@ -31,7 +31,7 @@ class Keeper(threading.Thread):
         self._database = Database(settings.ledger_url, pooled=False)
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._consumed = time.monotonic()
         self._due = {"beat": 0.0, "sweep": 0.0, "clean": 0.0}
 
@@ -46,7 +46,7 @@ class Keeper(threading.Thread):
                 self._tick()
             except SQLAlchemyError as e:
                 log.warning("the ledger does not answer: %s", type(e).__name__)
-            if self._stop.wait(min(self._settings.tick_seconds, 1.0)):
+            if self._ending.wait(min(self._settings.tick_seconds, 1.0)):
                 return
 
     def drain(self) -> None:
@@ -56,7 +56,7 @@ class Keeper(threading.Thread):
 
     def leave(self) -> None:
         """Stop ticking and forget this worker."""
-        self._stop.set()
+        self._ending.set()
         self.join(5)
         with self._database.write() as session:
             workers.leave(session, self._identity.id)

@@ -50,7 +50,7 @@ class Program:
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         signals.worker_shutdown.connect(self._shutdown, weak=False)
         create_app(settings).worker_main(
-            ["worker", "--pool=prefork", f"--concurrency={settings.slots}", f"--queues={QUEUES[settings.provider]}",
+            ["--quiet", "worker", "--pool=prefork", f"--concurrency={settings.slots}", f"--queues={QUEUES[settings.provider]}",
              f"--hostname={self._identity.id}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]
         )  # fmt: skip
 
@@ -77,7 +77,7 @@ class Program:
 
 def main() -> None:
     """Run a worker with the settings of the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     Program(Settings()).run()
 
 

@@ -8,7 +8,7 @@ import httpx
 import httpx_sse
 import pytest
 
-from api.app import THREADS
+from api.patience import THREADS
 
 
 def follow(http: httpx.Client, here: str, last: str | None = None) -> list[httpx_sse.ServerSentEvent]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 
@@ -69,6 +71,13 @@ def test_the_arrays_carry_the_account(arrays, http, done):
 def test_the_engine_reads_the_file(http, done, tmp_path):
     (tmp_path / "x.npz").write_bytes(http.get(f"/v1/jobs/{done['id']}/result.npz").content)
     assert Explanation.load(tmp_path / "x.npz").account.method == "gradient"
+
+
+def test_the_arrays_come_with_their_digest(http, done):
+    answer = http.get(f"/v1/jobs/{done['id']}/result.npz")
+    digest = hashlib.sha256(answer.content).digest()
+    assert answer.headers["Repr-Digest"] == f"sha-256=:{base64.b64encode(digest).decode()}:"
+    assert http.get(f"/v1/jobs/{done['id']}/result").json()["digest"] == digest.hex()
 
 
 def test_a_part_of_the_arrays_can_be_asked_for(http, done):
