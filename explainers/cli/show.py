@@ -112,7 +112,9 @@ def progress(words: str) -> Iterator[Callable[[int, int, str], None]]:
 
 def jobs(found: Sequence[dict[str, Any]]) -> Table:
     """Return a table of jobs, whose ids are never broken."""
-    rows = [[f["id"], f["state"].replace("_", " "), _done(f["progress"]).split()[0], f["method"]] for f in found]
+    rows = [
+        [f["id"], f["state"].replace("_", " "), _done(f["progress"]).split()[0], f["method"]] for f in found
+    ]
     drawn = table(("job", "state", "progress", "method"), rows)
     drawn.columns[0].no_wrap = True
     return drawn

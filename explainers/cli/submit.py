@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from explainers.client import Client, Fields
+from explainers.errors import ExplainError
 from explainers.types import Card, TensorSpec
 
 from .arguments import arrays, card_option, input_option, parameters, request_options, resize_option
@@ -39,7 +41,7 @@ def submit_command(
     if bool(files) == bool(dataset):
         raise click.UsageError("give either --input or --dataset")
     params = parameters(method, pairs, fields)
-    known = client.upload_model(Path(model), card) if Path(model).is_file() else client.model(model)
+    known = _known(client, model, card)
     given = None
     if files:
         specs = [TensorSpec.model_validate(spec) for spec in known["inputs"]]
@@ -57,3 +59,17 @@ def submit_command(
         priority=priority,
     )
     click.echo(job["id"])
+
+
+def _known(client: Client, model: str, card: Card | None) -> Fields:
+    """Return the server's model; a file is uploaded unless the server has it and no card changes what is known of it."""
+    if not Path(model).is_file():
+        return client.model(model)
+    data = Path(model).read_bytes()
+    try:
+        if card is None:
+            return client.model(hashlib.sha256(data).hexdigest())
+    except ExplainError as e:
+        if e.extra.get("status") != 404:
+            raise
+    return client.upload_model(data, card)
