@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
 
 from .errors import ExplainError, InvalidRequest
 from .graph.build import dimensions
@@ -51,6 +52,7 @@ def describe(
     proto: onnx.ModelProto, model: ir.Model, digest: str, card: Card, batch: Any
 ) -> ModelDescription:
     """Return a model's description: signature, tensors that a target may name, and what each family of methods can do."""
+    ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
     graph = model.graph
     inputs = [spec(v, batch_axis(v, graph.inputs[0], card)) for v in graph.inputs]
     fields: dict[str, Any] = {

@@ -13,7 +13,7 @@ from . import __version__, runtime
 from . import target as targets
 from .errors import InvalidRequest
 from .graph.explanation import Emission, emit
-from .model import Model, Place
+from .model import Model, Place, names_in
 from .registry import Params, find
 from .run import Progress, Run
 from .signature import check, read_inputs, read_request, target_spec
@@ -43,8 +43,8 @@ def explain(
     request = read_request(
         {"method": method, "params": _fields(params), "target": _fields(target), "seed": seed}
     )
-    arrays, items = read_inputs(model.description, model.card, _named(model, inputs))
-    check(model.description, model.card, request, items)
+    arrays, items = read_inputs(model.description, _named(model, inputs))
+    check(model.description, request, items)
     run = Run(model, request, arrays, items, Place(provider, threads), progress or _silent)
     started = time.monotonic()
     kind = find(request.method)
@@ -134,9 +134,7 @@ def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Ac
         per_item=run.per_item,
         facts=run.facts,
         warnings=run.warnings,
-        one_by_one=""
-        if run.together
-        else "the model computes something else, or nothing, when items share a batch",
+        one_by_one=run.apart,
         model_evaluations=run.evaluations,
     )
 
@@ -180,9 +178,10 @@ def compile(
             pointer="/method",
         )
     name = target_spec(model.description, request.target).name
-    prepared = model.prepared_as_declared()
+    prepared = model.prepared_as_declared({name, *names_in(request.params.model_dump())})
     emission: Emission = emit(
         prepared, kind, request.params, output=name, logits=request.target.logits, account=False
     )
-    onnx.checker.check_model(emission.proto)
-    return emission.proto
+    proto: onnx.ModelProto = onnx.shape_inference.infer_shapes(emission.proto)
+    onnx.checker.check_model(proto)
+    return proto

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from .graph.passes.free_batch import free_batch
 from .graph.passes.shapes import BATCH
 from .graph.passes.unzip import unzip_maps
 from .graph.prepare import prepare, to_ir
-from .registry import find
+from .registry import graph_of
 from .runtime import Session
 from .signature import Request
 from .types import Arrays, Card, Feeds, ModelDescription, TensorSpec
@@ -194,7 +194,7 @@ class Model:
         params = request.params.model_dump_json()
         name = (
             "explain",
-            request.method,
+            (request.method, request.opened),
             params,
             output,
             request.target.logits,
@@ -209,16 +209,17 @@ class Model:
         self, request: Request, output: str, head: Head, feeds: Feeds, batching: Batching, place: Place
     ) -> Explainer:
         emission = emit(
-            self.prepared(feeds, batching),
-            find(request.method),
+            self.prepared(feeds, batching, {output, *names_in(request.params.model_dump())}),
+            graph_of(request.method),
             request.params,
             output=output,
             logits=request.target.logits,
             head=head,
+            opened=request.opened,
         )
         return Explainer(emission, self._build(emission.proto, place))
 
-    def prepared(self, feeds: Feeds, batching: Batching) -> ir.Model:
+    def prepared(self, feeds: Feeds, batching: Batching, keep: Collection[str] = ()) -> ir.Model:
         """Return the prepared graph for inputs of these shapes; N stands for the items unless they run one by one."""
         axes = {s.name: s.batch_axis for s in self.inputs}
         free = batching != "one-by-one"
@@ -227,9 +228,11 @@ class Model:
             for n, a in feeds.items()
         }
         name = ("prepared", batching, tuple((n, tuple(s)) for n, s in sorted(shapes.items())))
-        return self._kept(name, lambda: prepare(self.source(batching), shapes))
+        # an output is never merged away
+        kept = frozenset(n for n in keep if n in self.description.tensors and n not in self.outputs)
+        return self._kept((*name, kept), lambda: prepare(self.source(batching), shapes, kept))
 
-    def prepared_as_declared(self) -> ir.Model:
+    def prepared_as_declared(self, keep: Collection[str]) -> ir.Model:
         """Return the prepared graph for inputs of the declared shapes, the batch axis free where the graph allows it."""
         batching = self._declared_batching
         free: dict[str, list[int | str | None]] = {
@@ -239,14 +242,16 @@ class Model:
             ]
             for s in self.inputs
         }
-        return prepare(self.source(batching), free)
+        return prepare(self.source(batching), free, keep)
 
     def explained_dims(
         self, feeds: Feeds, output: str, logits: Literal["auto"] | bool, *, batched: bool
     ) -> Dims:
         """Return the axes of the tensor that a backward method explains."""
         batching = self.batching(feeds, Place()) if batched else "one-by-one"
-        target, _ = find_target(self.prepared(feeds, batching).graph, output, peel=logits is not False)
+        target, _ = find_target(
+            self.prepared(feeds, batching, {output}).graph, output, peel=logits is not False
+        )
         return dimensions(target)
 
     def item_bytes(self, feeds: Feeds) -> int:
@@ -272,6 +277,18 @@ class Model:
             self._cache.move_to_end(name)
             found: T = self._cache[name]
             return found
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Yield every string in nested parameters: those that name tensors must survive the passes."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from names_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from names_in(inner)
 
 
 def _same(both: np.ndarray[Any, Any], one: np.ndarray[Any, Any], two: np.ndarray[Any, Any]) -> bool:

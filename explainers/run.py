@@ -14,7 +14,7 @@ from .errors import InvalidRequest, ResourceLimit
 from .graph.build import Dims
 from .graph.explanation import WEIGHTS, Head
 from .model import Explainer, Model, Place
-from .registry import Params
+from .registry import Params, find
 from .signature import Request, target_spec
 from .types import Array, Arrays, Feeds
 
@@ -52,9 +52,25 @@ class Run:
         return self.take([0])
 
     @cached_property
+    def apart(self) -> str:
+        """Why the items run one by one; empty where they run in batches, which is shown by running both ways."""
+        if self.model.batching(self.one, self.place) == "one-by-one":
+            return "the model computes something else, or nothing, when items share a batch"
+        shared = [n for n in self.explained_inputs if self.axes[n] is None]
+        if shared and find(self.request.method).compiled:
+            return f"{', '.join(shared)} is shared by all items, and each has its own attribution of it"
+        return ""
+
+    @property
     def together(self) -> bool:
-        """Whether items run in batches; shown by running both ways."""
-        return self.model.batching(self.one, self.place) != "one-by-one"
+        """Whether items run in batches."""
+        return not self.apart
+
+    @property
+    def explained_inputs(self) -> list[str]:
+        """The inputs that the request explains."""
+        asked = self.request.params.explain_inputs
+        return [n for n in self.model.description.explained_inputs if asked is None or n in asked]
 
     @cached_property
     def batch(self) -> int:
@@ -75,10 +91,15 @@ class Run:
         """Return a fresh random stream: the same for every item, so that a batch equals its items one by one."""
         return np.random.default_rng(self.request.seed)
 
-    def explainable(self, params: Params) -> list[str]:
-        """Return the inputs to explain by evaluation: those asked for, else all that can be."""
-        can = self.model.description.explained_inputs
-        return [n for n in can if params.explain_inputs is None or n in params.explain_inputs]
+    def explainable(self) -> list[str]:
+        """Return the inputs to explain by evaluating copies of items; one that all items share has no copies."""
+        own = [n for n in self.explained_inputs if self.axes[n] is not None]
+        if not own:
+            raise InvalidRequest(
+                "the inputs to explain are shared by all items; a backward method can explain them",
+                pointer="/params/explain_inputs",
+            )
+        return own
 
     def item_shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of one item of an input."""

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from . import registry
 from .errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
-from .types import Array, Arrays, At, Card, ModelDescription, Target, TensorSpec
+from .types import Array, Arrays, At, ModelDescription, Target, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Request:
     params: registry.Params
     target: Target
     seed: int = 0
+    opened: bool = False
+    """Inner leaves (embeddings, casts, an `at`) come from outside as inputs of the compiled graph."""
 
 
 def read_request(fields: Mapping[str, Any]) -> Request:
@@ -70,7 +72,7 @@ def _pointer(at: str, location: tuple[int | str, ...]) -> str:
     return "/".join([at, *steps])
 
 
-def read_inputs(description: ModelDescription, card: Card, inputs: Mapping[str, Array]) -> tuple[Arrays, int]:
+def read_inputs(description: ModelDescription, inputs: Mapping[str, Array]) -> tuple[Arrays, int]:
     """Check names, types, shapes, batch and finiteness of the inputs; return them in the model's types with the item count."""
     errors: list[dict[str, str]] = []
     wanted = {spec.name: spec for spec in description.inputs}
@@ -160,7 +162,7 @@ def _check_shape(shape: tuple[int, ...], spec: TensorSpec) -> None:
         raise InvalidRequest(f"must have shape {_text(spec)} with at least one value, got {list(shape)}")
 
 
-def check(description: ModelDescription, card: Card, request: Request, items: int) -> None:
+def check(description: ModelDescription, request: Request, items: int) -> None:
     """Refuse a request whose target does not fit the model, or whose method the model cannot support."""
     spec = target_spec(description, request.target)
     _check_index(spec, request.target, items)

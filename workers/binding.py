@@ -25,7 +25,7 @@ def bind(model: ModelRecord, dataset: DatasetRecord, blobs: Blobs) -> Bound:
         return _pictures(dataset, chosen, wanted)
     entries = {name: _entry(dataset, a, wanted[name]) for name, a in chosen.items()}
     sample = {name: _first(blobs, entries[name]) for name in chosen}
-    signature.read_inputs(model.description, model.card, sample)
+    signature.read_inputs(model.description, sample)
     counts = {
         name: a.shape[axis] for name, a in chosen.items() if (axis := wanted[name].batch_axis) is not None
     }

@@ -69,7 +69,7 @@ def prepare(
     if submission.priority not in LEVELS:
         raise InvalidRequest(f"priority must be one of {', '.join(LEVELS)}", pointer="/priority")
     inputs = _inputs(model, submission, dataset, blobs)
-    signature.check(model.description, model.card, request, inputs.items)
+    signature.check(model.description, request, inputs.items)
     evaluations = signature.evaluations(request, inputs.sample)
     if evaluations > settings.item_evaluations:
         raise ResourceLimit(
@@ -88,7 +88,7 @@ def _inputs(
         return Prepared(entries, sample, items)
     if submission.inputs is None:
         raise InvalidRequest("the job needs inputs, or the id of a data set", pointer="/inputs")
-    given, items = signature.read_inputs(model.description, model.card, submission.inputs)
+    given, items = signature.read_inputs(model.description, submission.inputs)
     axes = {s.name: s.batch_axis for s in model.description.inputs}
     entries = {name: _stored(a, axes[name], blobs) for name, a in given.items()}
     sample = {name: _few(a, axes[name]) for name, a in given.items()}

@@ -20,6 +20,7 @@ from .backward import Cotangents, backward
 from .build import Builder, Dims, dimensions
 from .leaves import Leaf, leaves
 from .paths import Path, find_path, node_name
+from .points import Point, open_leaves, points_of
 from .table import Backward, Table, key
 
 WEIGHTS = "target_weights"
@@ -121,6 +122,8 @@ class Emission:
     piecewise_constant: list[str]
     arrays: list[str]
     facts: list[str]
+    points: list[Point]
+    """What a path or noise can move."""
 
 
 def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
@@ -145,19 +148,23 @@ def emit(
     logits: Literal["auto"] | bool = "auto",
     head: Head = "weights",
     account: bool = True,
+    opened: bool = False,
 ) -> Emission:
-    """Compile a method over a prepared model into one ONNX graph."""
+    """Compile a method over a prepared model into one ONNX graph; `opened`: inner leaves become inputs of it."""
     model = prepared.clone()
     graph = model.graph
     target, peeled = find_target(graph, output, peel=logits is not False)
     chosen, fixed = choose(graph, params)
+    points = points_of(chosen)
+    chosen = open_leaves(graph, chosen) if opened else chosen
     op = Builder(graph)
     weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
     explanation = ExplanationGraph(model, op, chosen, target, weights, fixed)
     arrays = method.run(explanation, params)
     facts = _facts(op, target, weights, head) | explanation.facts if account else {}
+    shapes = {f"attribution.{leaf.name}": leaf.source.shape for leaf in chosen}
     for name, value in {**arrays, **facts}.items():
-        graph.outputs.append(_named(op, value, name))
+        graph.outputs.append(_named(op, value, name, shapes.get(name)))
     _finish(model)
     return Emission(
         ir.to_proto(model),
@@ -171,6 +178,7 @@ def emit(
         explanation.piecewise_constant,
         list(arrays),
         list(facts),
+        points,
     )
 
 
@@ -262,7 +270,7 @@ def _facts(op: Builder, target: ir.Value, weights: ir.Value, head: Head) -> dict
     return facts
 
 
-def _named(op: Builder, value: ir.Value, name: str) -> ir.Value:
+def _named(op: Builder, value: ir.Value, name: str, shape: ir.Shape | None) -> ir.Value:
     out = op.Identity(value)
-    out.name, out.dtype, out.shape = name, value.dtype, value.shape
+    out.name, out.shape = name, shape or value.shape
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import onnx
 import onnx_ir as ir
@@ -30,22 +30,25 @@ def to_ir(proto: onnx.ModelProto) -> ir.Model:
     return model
 
 
-def prepare(proto: onnx.ModelProto, shapes: Shapes) -> ir.Model:
-    """Return the model in one opset, its attributes explicit, its shapes inferred, its constants folded, in float32 or 64."""
+def prepare(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str] = ()) -> ir.Model:
+    """Return the model in one opset, its attributes explicit, its shapes inferred, its constants folded, in float32 or 64.
+
+    Tensors named in `keep` keep their values: nothing is merged across them.
+    """
     converted = to_opset(inline_functions(proto))
-    model = _prepare(converted, shapes)
+    model = _prepare(converted, shapes, keep)
     if any(BATCH in s for s in shapes.values()) and is_vague(model):
-        sharpen(model, lambda items: _shapes_for(converted, shapes, items))
+        sharpen(model, lambda items: _shapes_for(converted, shapes, keep, items))
     return model
 
 
-def _shapes_for(proto: onnx.ModelProto, shapes: Shapes, items: int) -> dict[str, Dims]:
+def _shapes_for(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str], items: int) -> dict[str, Dims]:
     concrete = {n: [items if d == BATCH else d for d in s] for n, s in shapes.items()}
-    model = _prepare(proto, concrete)
+    model = _prepare(proto, concrete, keep)
     return {v.name or "": dimensions(v) for node in model.graph for v in node.outputs}
 
 
-def _prepare(proto: onnx.ModelProto, shapes: Shapes) -> ir.Model:
+def _prepare(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str]) -> ir.Model:
     model = to_ir(proto)
     name_nodes(model)
     set_input_shapes(model, shapes)
@@ -53,7 +56,7 @@ def _prepare(proto: onnx.ModelProto, shapes: Shapes) -> ir.Model:
     widen(model)
     unflatten_softmax(model)
     fold_constants(model)
-    fold_batch_norm(model)
+    fold_batch_norm(model, keep)
     common.AddDefaultAttributesPass()(model)
     common.RemoveUnusedNodesPass()(model)
     infer(model)

@@ -48,7 +48,7 @@ def _evaluations(params: OcclusionParams, shapes: Mapping[str, Sequence[int]]) -
 @method(family="sampling", paper="Zeiler & Fergus, 2014, arXiv:1311.2901", evaluations=_evaluations)
 def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     """How much the score drops when a patch of the input is covered; overlapping patches are averaged."""
-    names = run.explainable(params)
+    names = run.explainable()
     cuts = {n: list(_patches(n, run.item_shape(n), params)) for n in names}
     total, done = run.items * sum(len(c) for c in cuts.values()), 0
     arrays: Arrays = {}

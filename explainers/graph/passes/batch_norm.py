@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from ..constant import Numbers, add_constant, constant_value
 _AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0}
 
 
-def fold_batch_norm(model: ir.Model) -> list[str]:
+def fold_batch_norm(model: ir.Model, keep: Collection[str] = ()) -> list[str]:
     """Merge where the operator before has constant weights and no other reader; return the names of what was merged."""
     norms = [n for n in model.graph if n.op_type == "BatchNormalization" and not _training(n)]
-    return [n.name or "" for n in norms if _merge(model.graph, n)]
+    return [
+        n.name or ""
+        for n in norms
+        if n.inputs[0] is not None and n.inputs[0].name not in keep and _merge(model.graph, n)
+    ]
 
 
 def _training(node: ir.Node) -> bool:
@@ -47,8 +52,11 @@ def _merge(graph: ir.Graph, norm: ir.Node) -> bool:
     new_bias = ((bias.astype(np.float64) - mean) * factor + shift).astype(weight.dtype)
     _set_input(graph, linear, 1, new_weight, f"{norm.name}/weight")
     _set_input(graph, linear, 2, new_bias, f"{norm.name}/bias")
+    name = norm.outputs[0].name
     ir.convenience.replace_all_uses_with(norm.outputs[0], x, replace_graph_outputs=True)
     graph.remove(norm, safe=True)
+    # the merged tensor is the norm's result: nobody may ask for the other one by name and get this one
+    x.name = name
     return True
 
 
