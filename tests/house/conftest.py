@@ -7,7 +7,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("explainers", "workers", "api")
-NOT_OURS = {".git", ".venv", "__pycache__", "build", "dist", "node_modules", ".hypothesis", ".onnxplain"}
+NOT_OURS = {
+    ".git",
+    ".venv",
+    "__pycache__",
+    "build",
+    "dist",
+    "node_modules",
+    ".hypothesis",
+    "onnxplain-data",
+    "demo-output",
+}
 
 
 def _walk(folder: Path) -> list[Path]:

@@ -49,6 +49,14 @@ def test_the_command_runs(blocks, place):
     assert "attribution.input" in np.load(place / "three.npz").files
 
 
+def test_the_curl_session_runs(blocks, place, url):
+    script = blocks["curl"].replace("http://127.0.0.1:8000", url)
+    said = run(["bash", "-euc", script], place)
+    assert '"method":"input_x_gradient"' in said
+    assert "attribution.input" in np.load(place / "three.npz").files
+    assert (place / "three.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_method_of_the_example_works(blocks, place, root):
     shutil.copytree(root / "explainers", place / "explainers", ignore=shutil.ignore_patterns("__pycache__"))
     (place / "explainers" / "methods" / "example.py").write_text(blocks["method"])
