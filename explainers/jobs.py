@@ -78,20 +78,30 @@ def _compiled(run: Run) -> Explanation:
     account.index = (
         [int(i) for i in index] if index is not None else targets.class_index(run.request.target, run.items)
     )
+    account.per_item |= {n.removeprefix("account."): [float(v) for v in a] for n, a in figures.items()}
+    _say_of_graph(account, run, emission)
+    return Explanation(_ordered(arrays), account)
+
+
+def _say_of_graph(account: Account, run: Run, emission: Emission) -> None:
     account.logits = emission.logits
     account.held_fixed = emission.held_fixed
     account.rules = emission.rules
     account.piecewise_constant = emission.piecewise_constant
-    account.per_item |= {n.removeprefix("account."): [float(v) for v in a] for n, a in figures.items()}
     if targets.sums_everything(run.request.target, emission.dims):
         account.warnings.append(
             f"the target names no part of {emission.explained!r}: the sum of its values is explained"
         )
-    return Explanation(_ordered(arrays), account)
 
 
 def _driven(run: Run) -> Explanation:
     arrays = find(run.request.method).run(run, run.request.params)
+    if run.driven is not None:
+        emission = run.driven.explainer.emission
+        account = _account(run, arrays, emission.explained, [float(v) for v in run.driven.score])
+        account.index = run.frozen[2]
+        _say_of_graph(account, run, emission)
+        return Explanation(_ordered(arrays | run.model_outputs()), account)
     _, score, index = run.frozen
     account = _account(run, arrays, run.explained, [float(v) for v in score])
     account.index = index

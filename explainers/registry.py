@@ -15,6 +15,8 @@ from .errors import InvalidRequest
 
 Family = Literal["backward", "sampling", "prototype"]
 METHODS: dict[str, Method] = {}
+PARTS: dict[str, Method] = {}
+"""Graphs that methods drive from outside; no methods of their own."""
 
 
 class Params(BaseModel):
@@ -95,6 +97,20 @@ def method(
     return register
 
 
+def part(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as a graph that a method drives from outside, under a name like `method/part`."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        if name in PARTS or "/" not in name:
+            raise RuntimeError(f"part {name!r} is registered twice or has no slash in its name")
+        PARTS[name] = Method(
+            name, function, Params, "backward", name, "", "grad", True, False, True, lambda params, shapes: 1
+        )
+        return function
+
+    return register
+
+
 @cache
 def methods() -> dict[str, Method]:
     """Return every method by name, importing all of `explainers.methods` first; an import error there is fatal."""
@@ -102,6 +118,11 @@ def methods() -> dict[str, Method]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"explainers.methods.{module.name}")
     return dict(sorted(METHODS.items()))
+
+
+def graph_of(name: str) -> Method:
+    """Return what emits the graph of a compiled method or of a part."""
+    return PARTS.get(name) or find(name)
 
 
 def find(name: str) -> Method:

@@ -15,6 +15,7 @@ from .graph.build import Dims
 from .graph.explanation import WEIGHTS, Head
 from .model import Explainer, Model, Place
 from .registry import Params, find
+from .rows import Rows
 from .signature import Request, target_spec
 from .types import Array, Arrays, Feeds
 
@@ -38,6 +39,8 @@ class Run:
     facts: dict[str, Any] = field(default_factory=dict)
     per_item: dict[str, list[float]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    driven: Rows | None = None
+    """The compiled graph that a driven method explains with: it says what the explained score is."""
 
     # ---- items and batches
 
@@ -122,7 +125,8 @@ class Run:
                 out[name] = a if axis is None else np.repeat(a, rows, axis)
         return out
 
-    def _rows(self, feeds: Feeds) -> int:
+    def rows_in(self, feeds: Feeds) -> int:
+        """Return how many rows these feeds hold."""
         return next((a.shape[axis] for n, a in feeds.items() if (axis := self.axes.get(n, 0)) is not None), 1)
 
     def _cut(self, feeds: Feeds, begin: int, end: int) -> Arrays:
@@ -133,7 +137,7 @@ class Run:
 
     def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
         """Run batch after batch; a batch that does not fit in memory is halved and run again."""
-        rows = self._rows(feeds)
+        rows = self.rows_in(feeds)
         for begin in range(0, rows, self.batch):
             yield from self._halving(self._cut(feeds, begin, min(begin + self.batch, rows)), run)
 
@@ -141,7 +145,7 @@ class Run:
         try:
             yield run(feeds)
         except ResourceLimit:
-            rows = self._rows(feeds)
+            rows = self.rows_in(feeds)
             if rows < 2:
                 raise
             yield from self._halving(self._cut(feeds, 0, rows // 2), run)
@@ -159,7 +163,7 @@ class Run:
         name = self.explained
         session = self.model.forward(self.one, self.place, () if name in self.model.outputs else (name,))
         parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]))]
-        self.evaluations += self._rows(feeds)
+        self.evaluations += self.rows_in(feeds)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @cached_property
@@ -213,6 +217,7 @@ class Run:
         return self.join(parts)
 
     def weights_for(self, explainer: Explainer) -> Arrays:
+        """Return the target's weights per item, where a graph takes them from outside."""
         if WEIGHTS not in explainer.session.inputs:
             return {}
         emission, target = explainer.emission, self.request.target
@@ -220,21 +225,21 @@ class Run:
         index = np.array(self.frozen[2]) if targets.wants_argmax(target, shape) else None
         return {WEIGHTS: targets.weights(target, shape, emission.dtype, index)}
 
-    def rows_explainer(self, method: str, params: Params) -> Callable[[Feeds, Sequence[int] | Array], Arrays]:
-        """Return a function that explains rows, perturbed copies of items, towards the items' own frozen targets.
+    def rows(self, method: str, params: Params, *, opened: bool = True) -> Rows:
+        """Return what explains perturbed copies of items towards their own frozen targets with a method or a part of one.
 
-        It gives the method's arrays and `account.score`, rows first.
+        `opened`: embeddings, casts and an `at` are fed from outside, so that they can be moved.
         """
-        request = Request(method, params, self.request.target, self.request.seed)
+        request = Request(method, params, self.request.target, self.request.seed, opened)
         explainer = self.compiled(request, frozen=True)
-        weights = self.weights_for(explainer)
+        reader = Request("points/values", params, self.request.target)
+        rows = Rows(self, explainer, lambda: self.compiled(reader, frozen=True), self.weights_for(explainer))
+        self.driven = self.driven or rows
+        return rows
 
-        def explain(feeds: Feeds, items: Sequence[int] | Array) -> Arrays:
-            chosen = {n: a[np.asarray(items)] for n, a in weights.items()}
-            self.evaluations += self._rows(feeds)
-            return self.join(list(self.in_batches({**feeds, **chosen}, explainer.run)))
-
-        return explain
+    def rows_explainer(self, method: str, params: Params) -> Rows:
+        """Return what explains rows of whole feeds: it gives the method's arrays and `account.score`, rows first."""
+        return self.rows(method, params, opened=False)
 
     def _behind(self, dims: Dims, name: str) -> list[int]:
         """Return the explained tensor's shape behind the items, from the graph or, where it cannot say, by a run."""
@@ -246,10 +251,11 @@ class Run:
 
     def join(self, parts: list[Arrays]) -> Arrays:
         """Put the results of consecutive batches together, items first unless an input has them elsewhere."""
-        return {
-            n: _join([p[n] for p in parts], self.axes.get(n.removeprefix("attribution."), 0))
-            for n in parts[0]
-        }
+        return {n: _join([p[n] for p in parts], self.axis_of(n)) for n in parts[0]}
+
+    def axis_of(self, name: str) -> int | None:
+        """Return the item axis of an array: that of the input it is named after, else the first."""
+        return self.axes.get(name, self.axes.get(name.partition(".")[2], 0))
 
 
 def _join(parts: list[Array], axis: int | None) -> Array:

@@ -67,7 +67,7 @@ def _pointer(at: str, location: tuple[int | str, ...]) -> str:
     steps = [
         str(s)
         for s in location
-        if isinstance(s, int) or not ("[" in s or s in ("int", "bool", "At") or "'" in s)
+        if isinstance(s, int) or not ("[" in s or s in ("int", "bool", "float", "str", "At") or "'" in s)
     ]
     return "/".join([at, *steps])
 
