@@ -14,6 +14,7 @@ def widen(model: ir.Model) -> bool:
     graph = model.graph
     if not any(v.dtype in HALF for v in _values(graph)):
         return False
+    narrow = [v.dtype if v.dtype in HALF else None for v in graph.outputs]
     for v in list(graph.initializers.values()):
         _widen_constant(v)
     for node in graph.all_nodes():
@@ -21,9 +22,9 @@ def widen(model: ir.Model) -> bool:
     for v in list(graph.inputs):
         if v.dtype in HALF:
             _cast_input(graph, v)
-    for i, v in enumerate(list(graph.outputs)):
-        if v.dtype in HALF:
-            graph.outputs[i] = _cast_output(graph, v)
+    for i, (v, half) in enumerate(zip(list(graph.outputs), narrow, strict=True)):
+        if half is not None:
+            graph.outputs[i] = _cast_output(graph, v, half)
     return True
 
 
@@ -60,11 +61,11 @@ def _cast_input(graph: ir.Graph, v: ir.Value) -> None:
     graph.append(node) if first is None else graph.insert_before(first, node)
 
 
-def _cast_output(graph: ir.Graph, v: ir.Value) -> ir.Value:
-    half, name = v.dtype, v.name
+def _cast_output(graph: ir.Graph, v: ir.Value, half: ir.DataType) -> ir.Value:
+    name = v.name
     v.dtype, v.name = FLOAT, f"{name}/float32"
-    node = ir.node("Cast", [v], {"to": int(half or FLOAT)}, name=f"{name}/narrowed")
+    node = ir.node("Cast", [v], {"to": int(half)}, name=f"{name}/narrowed")
     out = node.outputs[0]
-    out.name, out.dtype, out.shape = name, half or FLOAT, v.shape
+    out.name, out.dtype, out.shape = name, half, v.shape
     graph.append(node)
     return out
