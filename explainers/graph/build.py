@@ -56,7 +56,9 @@ class Builder:
         domain: str = "",
     ) -> Any:
         """Append a node; return its output, or a tuple where `outputs` > 1."""
-        dtype = next((v.dtype for v in inputs if isinstance(v, ir.Value) and v.dtype is not None), None)
+        # a condition says nothing about the type of what it chooses from
+        typed = inputs[1:] if operator == "Where" else inputs
+        dtype = next((v.dtype for v in typed if isinstance(v, ir.Value) and v.dtype is not None), None)
         values = [self._operand(v, dtype) for v in inputs]
         name = self.name(operator)
         node = ir.node(
