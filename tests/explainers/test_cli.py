@@ -161,6 +161,14 @@ def test_inputs_are_told_apart_by_name(two_inputs, out, tmp_path):
     assert "the model has the inputs a, b=c; write NAME=x.npy" in missing.stderr
 
 
+def test_compile_writes_a_model_that_explains(tmp_path):
+    done = run("compile", MODEL, "--method", "gradient", "--out", tmp_path / "g.onnx")
+    assert done.exit_code == 0, done.output
+    graph = onnx.load(tmp_path / "g.onnx").graph
+    assert [i.name for i in graph.input] == ["input", "target_weights"]
+    assert "attribution.input" in [o.name for o in graph.output]
+
+
 def test_a_method_without_a_graph_is_not_compiled(tmp_path):
     done = run("compile", MODEL, "--method", "occlusion", "--out", tmp_path / "g.onnx")
     assert done.exit_code == 2
