@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
+
+from explainers import registry
 
 from .strict_json import escape
 
@@ -20,7 +23,9 @@ def faults(error: ValidationError, body: Any) -> list[dict[str, str]]:
         detail = _detail(fault)
         if detail not in details:
             details.append(detail)
-    return [{"pointer": pointer, "detail": " or ".join(details)} for pointer, details in found.items()]
+    # a union says of the whole what its best branch says of a part: the part is enough
+    deepest = [p for p in found if not any(other.startswith(f"{p}/") for other in found)]
+    return [{"pointer": pointer, "detail": " or ".join(found[pointer])} for pointer in deepest]
 
 
 def _pointer(fault: Any, body: Any) -> str:
@@ -52,4 +57,16 @@ def _detail(fault: Any) -> str:
         return f"no method is called {fault['ctx']['tag'][:80]!r}; there are: {known}"
     if fault["type"] == "union_tag_not_found":
         return "is missing: name the method; GET /v1/methods lists them"
-    return str(fault["msg"])
+    if fault["type"] == "extra_forbidden":
+        return _no_such_field(fault["loc"])
+    if fault["type"] == "missing":
+        return "is missing"
+    words = str(fault["msg"]).replace("Input should", "must").replace("valid dictionary", "JSON object")
+    return re.sub(r" or instance of \w+", "", words)
+
+
+def _no_such_field(location: tuple[int | str, ...]) -> str:
+    method = registry.methods().get(str(location[0]))
+    if method is None or len(location) != 3 or location[1] != "params":
+        return "there is no such field here"
+    return f"{method.name} has no such parameter; it has: {', '.join(method.params.model_fields)}"

@@ -55,6 +55,19 @@ def test_an_unknown_method_lists_those_there_are():
     assert "gradient, " in pointers(method="nonsense")["/method"]
 
 
+def test_the_words_are_of_the_client_not_of_the_library():
+    found = pointers(seed=-1, params={"no_such": 1}, target={"index": "first"}, surprise=1)
+    assert "Input" not in " ".join(found.values())
+    assert found["/params/no_such"].startswith("gradient has no such parameter; it has: explain_inputs")
+    assert found["/seed"] == "must be greater than or equal to 0"
+
+
+def test_the_whole_is_not_blamed_for_a_part():
+    found = pointers(target={"index": "first"}, inputs={"data": 1})
+    assert found.keys() == {"/target/index", "/inputs/dataset", "/inputs/data"}
+    assert "dictionary" not in found["/target/index"]
+
+
 def test_several_faults_are_all_named():
     assert {"/seed", "/priority", "/params/no_such"} <= pointers(
         seed=-1, priority="x", params={"no_such": 1}

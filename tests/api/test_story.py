@@ -40,6 +40,7 @@ def test_the_same_bytes_are_the_same_model(http, digits, digits_bytes):
     )
     assert (again.status_code, again.json()["id"]) == (200, digits)
     assert again.headers["Location"] == f"/v1/models/{digits}"
+    assert again.json()["card"]["inputs"]["input"]["layout"] == "NCHW"
 
 
 def test_an_accepted_job_says_where_it_is(ask):
