@@ -72,6 +72,9 @@ def card(text: str) -> Card:
         raise click.BadParameter(f"{path} is no card: {where + ': ' if where else ''}{found['msg']}") from e
 
 
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Makes sampling repeatable."
+)
 card_option = click.option("--card", type=card, metavar="FILE", help="JSON: what the model's numbers mean.")
 request_options = together(
     click.option("--method", required=True, help="Method of explanation; `onnxplain methods` lists them."),
@@ -92,7 +95,6 @@ request_options = together(
         metavar="JSON",
         help="Parameters as one JSON object.",
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
 )
 
 resize_option = click.option(

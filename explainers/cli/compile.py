@@ -21,13 +21,12 @@ from .arguments import FILE, card_option, out_file, parameters, request_options
 @click.option("--out", type=out_file, required=True, metavar="FILE.onnx", help="Where the explanation goes.")
 def compile_command(
     model: Path, method: str, target: Any, pairs: Sequence[str], fields: dict[str, Any], card: Card | None,
-    out: Path, seed: int,
+    out: Path,
 ) -> None:  # fmt: skip
     """Write an explanation as an ONNX model.
 
     It is MODEL explained by a white-box method, and runs wherever ONNX runs.
     """
-    del seed  # a compiled method is not sampled
     graph = explainers.compile(
         explainers.load(model, card=card), method, params=parameters(method, pairs, fields), target=target
     )

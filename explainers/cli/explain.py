@@ -20,6 +20,7 @@ from .arguments import (
     parameters,
     request_options,
     resize_option,
+    seed_option,
 )
 
 
@@ -28,6 +29,7 @@ from .arguments import (
 @input_option(required=True)
 @resize_option
 @request_options
+@seed_option
 @card_option
 @click.option("--provider", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(

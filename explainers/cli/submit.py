@@ -13,7 +13,15 @@ from explainers.client import Client, Fields
 from explainers.errors import ExplainError
 from explainers.types import Card, TensorSpec
 
-from .arguments import arrays, card_option, input_option, parameters, request_options, resize_option
+from .arguments import (
+    arrays,
+    card_option,
+    input_option,
+    parameters,
+    request_options,
+    resize_option,
+    seed_option,
+)
 from .server import asks_server
 
 
@@ -22,6 +30,7 @@ from .server import asks_server
 @input_option(required=False)
 @resize_option
 @request_options
+@seed_option
 @card_option
 @click.option(
     "--dataset", metavar="FILE|ID", help="A data set instead of inputs: a file to upload, or an id."
