@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -88,3 +89,10 @@ def test_files_may_come_as_parts(document):
     assert (
         body["multipart/form-data"]["schema"]["properties"]["request"] == body["application/json"]["schema"]
     )
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_every_route_is_shown_with_curl(path):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text()
+    pattern = re.sub(r"\\\{\w+\\\}", r"[^/\\s\"'`]+", re.escape(path))
+    assert re.search(rf"(\$URL|`){pattern}[\s\"'`;?/]", page)
