@@ -8,6 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from .build import Builder, dimensions
+from .paths import captured
 from .table import Backward, attributes, key
 
 Cotangents = dict[ir.Value, ir.Value]
@@ -59,8 +60,8 @@ def _through(
             f"the rule of {key(node)} gave {len(results)} results for {len(node.inputs)} inputs"
         )
     out = []
-    # results for optional inputs that the node leaves out stay unused
-    for x, result in zip(node.inputs, results, strict=False):
+    # results for optional inputs that the node leaves out stay unused; a node with subgraphs answers for what these capture
+    for x, result in zip([*node.inputs, *captured(node)], results, strict=False):
         if x is None or x not in active or result is None:
             continue
         gx = result() if callable(result) else result

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
@@ -13,8 +15,9 @@ from .passes.batch_norm import fold_batch_norm
 from .passes.constants import fold_constants
 from .passes.opset import inline_functions, to_opset
 from .passes.probe import is_vague, sharpen
-from .passes.shapes import BATCH, infer, set_input_shapes
+from .passes.shapes import BATCH, infer, set_input_shapes, set_input_values
 from .passes.softmax import unflatten_softmax
+from .passes.unfold import Known, is_open, unfold
 from .passes.widen import widen
 
 Shapes = Mapping[str, list[int | str | None]]
@@ -30,29 +33,56 @@ def to_ir(proto: onnx.ModelProto) -> ir.Model:
     return model
 
 
-def prepare(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str] = ()) -> ir.Model:
+def prepare(
+    proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str] = (), values: Mapping[str, np.ndarray] | None = None
+) -> ir.Model:
     """Return the model in one opset, its attributes explicit, its shapes inferred, its constants folded, in float32 or 64.
 
-    Tensors named in `keep` keep their values: nothing is merged across them.
+    Tensors named in `keep` keep their values: nothing is merged across them. Inputs named in `values` are taken to be
+    these: they decide branches and numbers of turns.
     """
     converted = to_opset(inline_functions(proto))
-    model = _prepare(converted, shapes, keep)
-    if any(BATCH in s for s in shapes.values()) and is_vague(model):
-        sharpen(model, lambda items: _shapes_for(converted, shapes, keep, items))
+    start = _Start(converted, shapes, keep, values or {})
+    model, _ = _prepare(start, {})
+    if any(BATCH in s for s in shapes.values()):
+        if is_open(model):
+            model, _ = _prepare(start, _agreed(start))
+        if is_vague(model):
+            sharpen(model, lambda items: _shapes_for(start, items))
     return model
 
 
-def _shapes_for(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str], items: int) -> dict[str, Dims]:
-    concrete = {n: [items if d == BATCH else d for d in s] for n, s in shapes.items()}
-    model = _prepare(proto, concrete, keep)
+@dataclass(frozen=True)
+class _Start:
+    proto: onnx.ModelProto
+    shapes: Shapes
+    keep: Collection[str]
+    values: Mapping[str, np.ndarray]
+
+    def of(self, items: int) -> _Start:
+        """Return the same with a number of items."""
+        return replace(self, shapes={n: [items if d == BATCH else d for d in s] for n, s in self.shapes.items()})
+
+
+def _agreed(start: _Start) -> Known:
+    """Return the branches and numbers of turns that are the same for two and for three items."""
+    (_, two), (_, three) = _prepare(start.of(2), {}), _prepare(start.of(3), {})
+    return {n: v for n, v in two.items() if three.get(n) == v}
+
+
+def _shapes_for(start: _Start, items: int) -> dict[str, Dims]:
+    model, _ = _prepare(start.of(items), {})
     return {v.name or "": dimensions(v) for node in model.graph for v in node.outputs}
 
 
-def _prepare(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str]) -> ir.Model:
-    model = to_ir(proto)
+def _prepare(start: _Start, assume: Known) -> tuple[ir.Model, Known]:
+    keep = start.keep
+    model = to_ir(start.proto)
     name_nodes(model)
-    set_input_shapes(model, shapes)
+    set_input_shapes(model, start.shapes)
+    set_input_values(model, start.values)
     infer(model)
+    known = unfold(model, assume)
     widen(model)
     unflatten_softmax(model)
     fold_constants(model)
@@ -60,7 +90,7 @@ def _prepare(proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str]) -> i
     common.AddDefaultAttributesPass()(model)
     common.RemoveUnusedNodesPass()(model)
     infer(model)
-    return model
+    return model, known
 
 
 def name_nodes(model: ir.Model) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
@@ -15,6 +16,16 @@ def set_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int | str | 
     for value in model.graph.inputs:
         if value.name is not None and value.name in shapes:
             value.shape = ir.Shape(list(shapes[value.name]))
+
+
+def set_input_values(model: ir.Model, values: Mapping[str, np.ndarray]) -> None:
+    """Let constants be read in place of these inputs."""
+    for v in model.graph.inputs:
+        if v.name in values:
+            tensor = ir.tensor(values[v.name], name=f"{v.name}/value")
+            known = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
+            model.graph.register_initializer(known)
+            ir.convenience.replace_all_uses_with(v, known)
 
 
 def infer(model: ir.Model) -> None:
