@@ -6,6 +6,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 SERVE_ARGS ?=
 
 .PHONY: demo test check bench serve lock docs clean
+.PHONY: check-lint check-format check-types check-imports check-docs check-wheel
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -14,12 +15,24 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(READY)
+check: $(READY) check-lint check-format check-types check-imports check-docs check-wheel
+
+check-lint: $(READY)
 	$(BIN)/ruff check .
+
+check-format: $(READY)
 	$(BIN)/ruff format --check .
+
+check-types: $(READY)
 	$(BIN)/mypy
+
+check-imports: $(READY)
 	$(BIN)/lint-imports
+
+check-docs: $(READY)
 	$(BIN)/python tools/docs.py --check
+
+check-wheel: $(READY)
 	$(BIN)/python tools/wheel.py
 
 bench: $(READY)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def build(folder: Path) -> Path:
     """Build the wheel into a folder with the build backend at hand; return its path."""
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return next(folder.glob("*.whl"))
 

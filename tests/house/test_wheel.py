@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 
 import pytest
 
+from tools import wheel
+
 
 @pytest.fixture(scope="module")
-def names(root, tmp_path_factory) -> list[str]:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(root)]
-    subprocess.run(command, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    return zipfile.ZipFile(wheel).namelist()
+def names(tmp_path_factory) -> list[str]:
+    return zipfile.ZipFile(wheel.build(tmp_path_factory.mktemp("wheel"))).namelist()
 
 
 def test_the_wheel_holds_only_the_engine(names):
