@@ -11,9 +11,10 @@ import onnx
 
 from . import __version__, runtime
 from . import target as targets
+from .books import ledger_entries
 from .errors import InvalidRequest
 from .graph.explanation import Emission, emit
-from .model import Model, Place, names_in
+from .model import Model, Place
 from .registry import Params, find
 from .run import Progress, Run
 from .signature import check, read_inputs, read_request, target_spec
@@ -74,12 +75,14 @@ def _compiled(run: Run) -> Explanation:
     emission, arrays = explainer.emission, run.explain(explainer)
     score, index = arrays.pop("account.score"), arrays.pop("account.index", None)
     figures = {n: arrays.pop(n) for n in emission.facts if n in arrays}
+    books = figures.pop("account.ledger", None)
     account = _account(run, arrays, emission.explained, [float(v) for v in score])
     account.index = (
         [int(i) for i in index] if index is not None else targets.class_index(run.request.target, run.items)
     )
     account.per_item |= {n.removeprefix("account."): [float(v) for v in a] for n, a in figures.items()}
     _say_of_graph(account, run, emission)
+    account.ledger = ledger_entries(emission.ledger, books) if books is not None else []
     return Explanation(_ordered(arrays), account)
 
 
@@ -88,6 +91,7 @@ def _say_of_graph(account: Account, run: Run, emission: Emission) -> None:
     account.held_fixed = emission.held_fixed
     account.rules = emission.rules
     account.piecewise_constant = emission.piecewise_constant
+    account.facts |= emission.notes
     if targets.sums_everything(run.request.target, emission.dims):
         account.warnings.append(
             f"the target names no part of {emission.explained!r}: the sum of its values is explained"
@@ -188,9 +192,15 @@ def compile(
             pointer="/method",
         )
     name = target_spec(model.description, request.target).name
-    prepared = model.prepared_as_declared({name, *names_in(request.params.model_dump())})
+    prepared = model.prepared_as_declared({name, *request.params.names()})
     emission: Emission = emit(
-        prepared, kind, request.params, output=name, logits=request.target.logits, account=False
+        prepared,
+        kind,
+        request.params,
+        output=name,
+        logits=request.target.logits,
+        account=False,
+        card=model.card,
     )
     proto: onnx.ModelProto = onnx.shape_inference.infer_shapes(emission.proto)
     onnx.checker.check_model(proto)

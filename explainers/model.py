@@ -5,34 +5,37 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 
-from .describe import batch_axis, describe, spec
+from .batching import Batching, decide
 from .errors import ExplainError
+from .describe import batch_axis, describe, spec
 from .graph.build import Dims, dimensions
 from .graph.explanation import Emission, Head, emit, find_target
 from .graph.limits import Limits
 from .graph.load import read
 from .graph.passes.free_batch import free_batch
 from .graph.passes.shapes import BATCH
+from .graph.passes.unfold import is_open
 from .graph.passes.unzip import unzip_maps
 from .graph.prepare import prepare, to_ir
+from .itemwise import Axes
 from .registry import graph_of
 from .runtime import Session
 from .signature import Request
 from .types import Arrays, Card, Feeds, ModelDescription, TensorSpec
 
+STEERING = 16
+"""Values in a whole-number input that may decide branches."""
 T = TypeVar("T")
 KEPT_SESSIONS = 32
-Batching = Literal["free", "freed", "one-by-one"]
 
 
 def load(
@@ -97,6 +100,11 @@ class Model:
         return [spec(v, batch_axis(v, graph.inputs[0], self.card)) for v in graph.inputs]
 
     @cached_property
+    def axes(self) -> Axes:
+        """The item axis of each input, None where all items share it."""
+        return {s.name: s.batch_axis for s in self.inputs}
+
+    @cached_property
     def outputs(self) -> list[str]:
         """The names of the outputs."""
         return [o.name for o in self.proto.graph.output]
@@ -136,39 +144,21 @@ class Model:
             return self._batching[shapes]
 
     def _try_batching(self, feeds: Feeds, place: Place) -> Batching:
-        candidates: list[Batching] = ["free"] if self.fixed_batch is None else []
-        candidates += ["freed"] if self._freed is not None else []
-        pair = self._pair(feeds)
-        if pair is None:
-            return "one-by-one"
-        single = [self._forward("free", place).run(one) for one in pair[:2]] if candidates else []
-        for candidate in candidates:
-            try:
-                together = self._forward(candidate, place).run(pair[2])
-            except ExplainError:
-                continue
-            if all(_same(together[n], single[0][n], single[1][n]) for n in together):
-                return candidate
-        return "one-by-one"
+        ways: list[Batching] = ["free"] if self.fixed_batch is None else []
+        ways += ["freed"] if self._freed is not None else []
+        ways = [way for way in ways if not self._decides_in_run(feeds, way)]
+        together = {way: partial(self._runner, way, place) for way in ways}
+        return decide(feeds, self.axes, self._forward("free", place).run, together)
 
-    def _pair(self, feeds: Feeds) -> tuple[Arrays, Arrays, Arrays] | None:
-        """Return two different single items made of the first one, and both in one batch."""
-        axes = {s.name: s.batch_axis for s in self.inputs}
-        if not any(a is not None for a in axes.values()):
-            return None
-        one = {n: a if axes[n] is None else np.take(a, [0], axes[n]) for n, a in feeds.items()}
-        two = {
-            n: a if axes[n] is None else np.roll(a.reshape(-1), 1).reshape(a.shape) for n, a in one.items()
-        }
-        both = {
-            n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()
-        }
-        return one, two, both
+    def _runner(self, way: Batching, place: Place) -> Callable[[Feeds], Arrays]:
+        return self._forward(way, place).run
 
     def _shapes(self, feeds: Feeds) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        axes = {s.name: s.batch_axis for s in self.inputs}
-        return tuple(
-            (n, tuple(d for i, d in enumerate(a.shape) if i != axes[n])) for n, a in sorted(feeds.items())
+        """Name what a compiled graph is made for: shapes, and the values that decide branches."""
+        steering = tuple((f"{n}=", tuple(int(v) for v in a.reshape(-1))) for n, a in self._steering(feeds).items())
+        return steering + tuple(
+            (n, tuple(d for i, d in enumerate(a.shape) if i != self.axes[n]))
+            for n, a in sorted(feeds.items())
         )
 
     def source(self, batching: Batching) -> onnx.ModelProto:
@@ -209,10 +199,11 @@ class Model:
         self, request: Request, output: str, head: Head, feeds: Feeds, batching: Batching, place: Place
     ) -> Explainer:
         emission = emit(
-            self.prepared(feeds, batching, {output, *names_in(request.params.model_dump())}),
+            self.prepared(feeds, batching, {output, *request.params.names()}),
             graph_of(request.method),
             request.params,
             output=output,
+            card=self.card,
             logits=request.target.logits,
             head=head,
             opened=request.opened,
@@ -221,16 +212,35 @@ class Model:
 
     def prepared(self, feeds: Feeds, batching: Batching, keep: Collection[str] = ()) -> ir.Model:
         """Return the prepared graph for inputs of these shapes; N stands for the items unless they run one by one."""
-        axes = {s.name: s.batch_axis for s in self.inputs}
         free = batching != "one-by-one"
         shapes: dict[str, list[int | str | None]] = {
-            n: [(BATCH if free else 1) if i == axes[n] else d for i, d in enumerate(a.shape)]
+            n: [(BATCH if free else 1) if i == self.axes[n] else d for i, d in enumerate(a.shape)]
             for n, a in feeds.items()
         }
         name = ("prepared", batching, tuple((n, tuple(s)) for n, s in sorted(shapes.items())))
         # an output is never merged away
         kept = frozenset(n for n in keep if n in self.description.tensors and n not in self.outputs)
-        return self._kept((*name, kept), lambda: prepare(self.source(batching), shapes, kept))
+        values = self._steering(feeds)
+        told = tuple((n, a.tobytes()) for n, a in values.items())
+        return self._kept((*name, kept, told), lambda: prepare(self.source(batching), shapes, kept, values))
+
+    def _steering(self, feeds: Feeds) -> Arrays:
+        """Return the few whole numbers, shared by all items, that may decide branches and numbers of turns."""
+        if not self._has_branches:
+            return {}
+        return {n: a for n, a in sorted(feeds.items())
+                if self.axes[n] is None and a.dtype.kind in "iub" and a.size <= STEERING}
+
+    @cached_property
+    def _has_branches(self) -> bool:
+        return any(n.op_type in ("If", "Loop", "Scan") for n in self.proto.graph.node)
+
+    def _decides_in_run(self, feeds: Feeds, way: Batching) -> bool:
+        """Say whether a branch or loop is left that the values of a batch decide, for all its items at once."""
+        try:
+            return self._has_branches and is_open(self.prepared(feeds, way))
+        except ExplainError:
+            return True
 
     def prepared_as_declared(self, keep: Collection[str]) -> ir.Model:
         """Return the prepared graph for inputs of the declared shapes, the batch axis free where the graph allows it."""
@@ -277,29 +287,6 @@ class Model:
             self._cache.move_to_end(name)
             found: T = self._cache[name]
             return found
-
-
-def names_in(value: Any) -> Iterator[str]:
-    """Yield every string in nested parameters: those that name tensors must survive the passes."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from names_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from names_in(inner)
-
-
-def _same(both: np.ndarray[Any, Any], one: np.ndarray[Any, Any], two: np.ndarray[Any, Any]) -> bool:
-    if not (both.ndim and one.ndim == two.ndim == both.ndim and both.shape[0] == one.shape[0] + two.shape[0]):
-        return False
-    apart = np.concatenate([one, two])
-    if both.dtype.kind != "f":
-        return both.dtype.kind not in "iub" or bool(np.array_equal(both, apart))
-    scale = float(np.abs(apart).max(initial=0)) if apart.dtype.kind == "f" else 1.0
-    tolerance = 5e-3 if both.dtype == np.float16 else 1e-4
-    return bool(np.allclose(both, apart, rtol=tolerance, atol=tolerance * max(scale, 1e-6), equal_nan=True))
 
 
 def _with_outputs(proto: onnx.ModelProto, extra: tuple[str, ...]) -> onnx.ModelProto:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -27,6 +27,19 @@ class Params(BaseModel):
     explain_inputs: list[str] | None = Field(
         None, description="Names of the inputs to explain; by default all float inputs and all token inputs."
     )
+
+    def names(self) -> set[str]:
+        """Return every string in the parameters: those that name tensors must survive the passes."""
+        return set(_strings(self.model_dump()))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (s for inner in value.values() for s in _strings(inner))
+    elif isinstance(value, list | tuple):
+        yield from (s for inner in value for s in _strings(inner))
 
 
 class BackwardParams(Params):

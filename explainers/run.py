@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from . import itemwise
 from . import target as targets
 from .errors import InvalidRequest, ResourceLimit
 from .graph.build import Dims
 from .graph.explanation import WEIGHTS, Head
+from .itemwise import Axes
 from .model import Explainer, Model, Place
 from .registry import Params, find
 from .rows import Rows
@@ -45,9 +47,9 @@ class Run:
     # ---- items and batches
 
     @cached_property
-    def axes(self) -> dict[str, int | None]:
-        """The item axis of each input, None where it is shared."""
-        return {s.name: s.batch_axis for s in self.model.inputs}
+    def axes(self) -> Axes:
+        """The item axis of each input, and of each point that is moved like one; None where it is shared."""
+        return dict(self.model.axes)
 
     @cached_property
     def one(self) -> Arrays:
@@ -82,13 +84,9 @@ class Run:
             return 1
         return int(np.clip(BATCH_BYTES // self.model.item_bytes(self.one), 1, LARGEST_BATCH))
 
-    def take(self, items: Sequence[int] | Array) -> Arrays:
+    def take(self, chosen: Sequence[int] | Array) -> Arrays:
         """Return these items of every input, shared inputs whole."""
-        index = np.asarray(items, np.int64)
-        return {
-            n: a if (axis := self.axes[n]) is None else np.take(a, index, axis)
-            for n, a in self.inputs.items()
-        }
+        return itemwise.take(self.inputs, self.axes, np.asarray(chosen, np.int64))
 
     def rng(self) -> np.random.Generator:
         """Return a fresh random stream: the same for every item, so that a batch equals its items one by one."""
@@ -115,31 +113,19 @@ class Run:
 
     def copies(self, item: int, changed: Feeds) -> Arrays:
         """Return rows of feeds: the changed inputs as given, rows first, and the item's own values for the others."""
-        rows = len(next(iter(changed.values())))
-        out = {}
-        for name, a in self.take([item]).items():
-            axis = self.axes[name]
-            if name in changed:
-                out[name] = changed[name] if not axis else np.moveaxis(changed[name], 0, axis)
-            else:
-                out[name] = a if axis is None else np.repeat(a, rows, axis)
-        return out
+        return itemwise.copies(self.take([item]), self.axes, changed)
 
     def rows_in(self, feeds: Feeds) -> int:
         """Return how many rows these feeds hold."""
-        return next((a.shape[axis] for n, a in feeds.items() if (axis := self.axes.get(n, 0)) is not None), 1)
-
-    def _cut(self, feeds: Feeds, begin: int, end: int) -> Arrays:
-        return {
-            n: a if (axis := self.axes.get(n, 0)) is None else a[(slice(None),) * axis + (slice(begin, end),)]
-            for n, a in feeds.items()
-        }
+        return itemwise.count(feeds, self.axes)
 
     def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
         """Run batch after batch; a batch that does not fit in memory is halved and run again."""
         rows = self.rows_in(feeds)
         for begin in range(0, rows, self.batch):
-            yield from self._halving(self._cut(feeds, begin, min(begin + self.batch, rows)), run)
+            yield from self._halving(
+                itemwise.cut(feeds, self.axes, begin, min(begin + self.batch, rows)), run
+            )
 
     def _halving(self, feeds: Arrays, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
         try:
@@ -148,8 +134,8 @@ class Run:
             rows = self.rows_in(feeds)
             if rows < 2:
                 raise
-            yield from self._halving(self._cut(feeds, 0, rows // 2), run)
-            yield from self._halving(self._cut(feeds, rows // 2, rows), run)
+            yield from self._halving(itemwise.cut(feeds, self.axes, 0, rows // 2), run)
+            yield from self._halving(itemwise.cut(feeds, self.axes, rows // 2, rows), run)
 
     # ---- evaluation
 
@@ -251,17 +237,11 @@ class Run:
 
     def join(self, parts: list[Arrays]) -> Arrays:
         """Put the results of consecutive batches together, items first unless an input has them elsewhere."""
-        return {n: _join([p[n] for p in parts], self.axis_of(n)) for n in parts[0]}
+        return itemwise.join(parts, self.axes)
 
     def axis_of(self, name: str) -> int | None:
         """Return the item axis of an array: that of the input it is named after, else the first."""
-        return self.axes.get(name, self.axes.get(name.partition(".")[2], 0))
-
-
-def _join(parts: list[Array], axis: int | None) -> Array:
-    if axis is None or (axis == 0 and any(p.ndim == 0 for p in parts)):
-        return np.stack(parts)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
+        return itemwise.axis_of(name, self.axes)
 
 
 def _dot(w: Array, z: Array) -> Array:

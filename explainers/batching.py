@@ -1,0 +1,53 @@
+"""Whether items may share a batch: shown by running two items apart and together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+
+from .errors import ExplainError
+from .itemwise import Axes, take
+from .types import Array, Arrays, Feeds
+
+Batching = Literal["free", "freed", "one-by-one"]
+"""`free`: as exported; `freed`: with the fixed batch axis freed; `one-by-one`: not at all."""
+Runner = Callable[[Feeds], Arrays]
+
+
+def decide(
+    feeds: Feeds, axes: Axes, apart: Runner, together: Mapping[Batching, Callable[[], Runner]]
+) -> Batching:
+    """Return the first way of batching whose answers to two items are those that each item gets alone."""
+    if not together or all(a is None for a in axes.values()):
+        return "one-by-one"
+    one, two, both = _pair(feeds, axes)
+    alone = apart(one), apart(two)
+    for way, build in together.items():
+        try:
+            answers = build()(both)
+        except ExplainError:
+            continue
+        if all(_same(answers[n], alone[0][n], alone[1][n]) for n in answers):
+            return way
+    return "one-by-one"
+
+
+def _pair(feeds: Feeds, axes: Axes) -> tuple[Arrays, Arrays, Arrays]:
+    """Return two different single items made of the first one's values, and both in one batch."""
+    one = take(feeds, axes, np.array([0]))
+    two = {n: a if axes[n] is None else np.roll(a.reshape(-1), 1).reshape(a.shape) for n, a in one.items()}
+    both = {n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()}
+    return one, two, both
+
+
+def _same(both: Array, one: Array, two: Array) -> bool:
+    if not (both.ndim and one.ndim == two.ndim == both.ndim and both.shape[0] == one.shape[0] + two.shape[0]):
+        return False
+    apart = np.concatenate([one, two])
+    if both.dtype.kind != "f":
+        return both.dtype.kind not in "iub" or bool(np.array_equal(both, apart))
+    scale = float(np.abs(apart).max(initial=0))
+    tolerance = 5e-3 if both.dtype == np.float16 else 1e-4
+    return bool(np.allclose(both, apart, rtol=tolerance, atol=tolerance * max(scale, 1e-6), equal_nan=True))
