@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import onnx
@@ -12,6 +13,7 @@ from onnx_ir.passes.common import ShapeInferencePass
 from .errors import ExplainError, InvalidRequest
 from .graph.build import dimensions
 from .graph.explanation import choose, find_target
+from .graph.passes.unfold import SETTLED_LATER
 from .graph.paths import find_path
 from .graph.prepare import prepare
 from .graph.table import key
@@ -83,6 +85,12 @@ def describe(
     )
 
 
+def _is_open(description: ModelDescription) -> bool:
+    """Say whether concrete inputs tell more than the declared ones: an open axis, or a whole number that all items share."""
+    return any(s.shape is None or any(not isinstance(d, int) for d in s.shape) or (s.batch_axis is None and "int" in s.dtype)
+               for s in description.inputs)
+
+
 def _backward(proto: onnx.ModelProto, description: ModelDescription) -> tuple[Support, list[str]]:
     prepared = prepare(proto, {})
     target, _ = find_target(prepared.graph, first_output(description).name, peel=True)
@@ -92,8 +100,10 @@ def _backward(proto: onnx.ModelProto, description: ModelDescription) -> tuple[Su
     path = find_path(prepared.graph, sources, target, VJPS)
     if not path.blockers and not path.nodes and target not in sources:
         raise InvalidRequest(f"{target.name!r} does not depend on {', '.join(names)}")
-    if not path.blockers:
+    blockers = [b for b in path.blockers if not (b.operator in SETTLED_LATER and _is_open(description))]
+    if not blockers:
         return Support(supported=True), names
+    path = replace(path, blockers=blockers)
     listed = ", ".join(f"{b.node} ({b.operator}: {b.reason})" for b in path.blockers[:5])
     more = f" and {len(path.blockers) - 5} more" if len(path.blockers) > 5 else ""
     return Support(

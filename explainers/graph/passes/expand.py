@@ -59,8 +59,9 @@ def write_out(op: Builder, graph: ir.Graph, node: ir.Node, write: Expansion, ver
     if results is None:
         return False
     graph.insert_before(node, fresh)
+    known = all(v.shape is not None for v in node.outputs if v.uses())
     replace_node(graph, node, results if isinstance(results, tuple | list) else (results,))
-    for new in fresh:
+    for new in [] if known else fresh:
         settle(new, version)
     return True
 
@@ -109,7 +110,7 @@ def settle(node: ir.Node, version: int = 23) -> None:
         found = onnx.shape_inference.infer_node_outputs(
             onnx.defs.get_schema(node.op_type, version, ""), ir.to_proto(node), _types(node), _data(node),
             opset_imports=[onnx.helper.make_opsetid("", version)], ir_version=10)
-    except (onnx.shape_inference.InferenceError, onnx.defs.SchemaError, RuntimeError, KeyError, ValueError):
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, onnx.defs.SchemaError, RuntimeError, ValueError):
         return
     for v in node.outputs:
         if v.name in found and found[v.name].HasField("tensor_type"):

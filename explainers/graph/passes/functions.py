@@ -22,9 +22,10 @@ def expand_functions(model: ir.Model) -> bool:
     version = model.opset_imports.get("", OPSET)
     done = False
     for graph in [model.graph, *model.graph.subgraphs()]:
-        for node in list(graph):
+        wanted = {n for n in graph if _is_candidate(n, version)}
+        for node in list(graph) if wanted else []:
             settle(node, version)
-            if _is_candidate(node, version):
+            if node in wanted and all(v is None or v.type is not None for v in node.inputs):
                 done |= _write_out(graph, node, version)
     return done
 
@@ -33,7 +34,7 @@ def _is_candidate(node: ir.Node, version: int) -> bool:
     name = key(node)
     if name in VJPS or name in NO_DERIVATIVE or name in EXPANSIONS or name in _WHOLE or node.domain not in ("", "ai.onnx"):
         return False
-    if any(v is not None and v.type is None for v in node.inputs) or not onnx.defs.has(node.op_type):
+    if not onnx.defs.has(node.op_type):
         return False
     schema = onnx.defs.get_schema(node.op_type, version, "")
     return bool(schema.has_function or schema.has_context_dependent_function)
@@ -45,8 +46,6 @@ def _write_out(graph: ir.Graph, node: ir.Node, version: int) -> bool:
         return False
     body = _as_graph(function, node)
     given = {b: v for b, v in zip(body.inputs, node.inputs, strict=False) if v is not None}
-    before = node.predecessors()
-    del before
     outputs = splice(graph, node, body, given, node.name or node.op_type)
     fresh = [n for n in graph if n.name and n.name.startswith(f"{node.name}/")]
     replace_node(graph, node, outputs)

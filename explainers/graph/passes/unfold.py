@@ -23,6 +23,8 @@ STRUCTURE = frozenset({
     "If", "Loop", "Scan", "SequenceConstruct", "SequenceEmpty", "SplitToSequence", "SequenceMap", "Optional",
     "OptionalGetElement", "OptionalHasElement",
 })
+SETTLED_LATER = STRUCTURE | {"LSTM", "GRU", "RNN", "SequenceAt", "SequenceInsert", "SequenceErase", "ConcatFromSequence"}
+"""What may block a path through declared shapes and not through those of concrete inputs."""
 Known = dict[str, Any]
 """Conditions of If nodes and turns of loops, by the node's name."""
 
