@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -130,44 +131,43 @@ def test_what_is_no_service_is_said(url):
 
 
 @contextmanager
-def faulty_line(url, cut_after):
-    """A line to the server that breaks the first connection after so many bytes, and then holds; counts connections."""
+def faulty_line(url):
+    """A line to the server that breaks its first connection behind the first event; the connections are listed."""
     there = urlsplit(url)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         lines: list[socket.socket] = []
-        threading.Thread(
-            target=accept, args=(listener, (there.hostname, there.port), lines, cut_after), daemon=True
-        ).start()
+        place = (there.hostname, there.port)
+        threading.Thread(target=accept, args=(listener, place, lines), daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", lines
 
 
-def accept(listener, there, lines, cut_after):
-    while True:
-        try:
+def accept(listener, place, lines):
+    with suppress(OSError):
+        while True:
             near, _ = listener.accept()
-        except OSError:
-            return
-        far = socket.create_connection(there)
-        left = cut_after if not lines else 1 << 30
-        lines.append(near)
-        threading.Thread(target=carry, args=(near, far, 1 << 30), daemon=True).start()
-        threading.Thread(target=carry, args=(far, near, left), daemon=True).start()
+            far = socket.create_connection(place)
+            end = None if lines else re.compile(rb"\nevent: .*\ndata: .*\n\n")
+            lines.append(near)
+            for way in ((near, far, None), (far, near, end)):
+                threading.Thread(target=carry, args=way, daemon=True).start()
 
 
-def carry(source, sink, left):
+def carry(source, sink, end):
+    """Pass bytes on until one side closes, or until what has passed holds `end`."""
+    passed = b""
     # each half of a line may find it cut by the other
     with source, sink, suppress(OSError):
-        while left and (block := source.recv(min(left, 65536))):
-            sink.sendall(block)
-            left -= len(block)
-        for end in (source, sink):
-            end.shutdown(socket.SHUT_RDWR)
+        while not (end and end.search(passed)) and (byte := source.recv(1 if end else 65536)):
+            sink.sendall(byte)
+            passed += byte
+        for side in (source, sink):
+            side.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_broken_stream_of_events_is_resumed_without_loss(url, client, done):
     wanted = list(client.events(done))
     assert len(wanted) >= 2
-    with faulty_line(url, cut_after=700) as (address, lines), Client(address) as far:
+    with faulty_line(url) as (address, lines), Client(address) as far:
         assert list(far.events(done)) == wanted
         assert len(lines) > 1
 

@@ -92,6 +92,7 @@ def test_the_scale_is_symmetric_and_can_be_clipped():
     assert limits(values, 100) == (50.0, False)
     assert limits(values, 99) == (1.0, True)
     assert limits(np.zeros(3), 99) == (1.0, False)
+    assert limits(np.arange(10.0), 99) == (9.0, False)  # few values are never clipped
 
 
 def test_an_image_is_shown_as_it_was_before_normalisation():
