@@ -168,7 +168,8 @@ def check(description: ModelDescription, request: Request, items: int) -> None:
     _check_index(spec, request.target, items)
     _check_explained(description, request.params)
     kind = registry.find(request.method)
-    default = request.target.output in (None, description.outputs and first_output(description).name)
+    # a model without a float output has none by default: the target then names an inner tensor
+    default = request.target.output is None or spec.name == next((o.name for o in description.outputs if _is_float(o)), None)
     support = description.families.get("backward" if kind.needs == "grad" else kind.family)
     if support is not None and default and not support.supported:
         would = [m.name for m in registry.methods().values() if m.needs == "run"]
@@ -183,13 +184,17 @@ def check(description: ModelDescription, request: Request, items: int) -> None:
 def first_output(description: ModelDescription) -> TensorSpec:
     """Return the output that is explained when the target names none: the first one of floats."""
     for spec in description.outputs:
-        if spec.dtype.startswith(("float", "bfloat")):
+        if _is_float(spec):
             return spec
     there = ", ".join(f"{s.name} ({s.dtype})" for s in description.outputs)
     raise InvalidRequest(
         f"the model has no float output to explain (it has: {there}); name an inner tensor",
         pointer="/target/output",
     )
+
+
+def _is_float(spec: TensorSpec) -> bool:
+    return spec.dtype.startswith(("float", "bfloat"))
 
 
 def target_spec(description: ModelDescription, target: Target) -> TensorSpec:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import onnx_ir as ir
 
-_CARRY = frozenset({"Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten"})
+_CARRY = frozenset({"Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Cast"})
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,54 @@ def _leaf(v: ir.Value) -> Leaf | str:
 
 
 def _becomes_real(v: ir.Value) -> tuple[list[ir.Value], list[ir.Value]]:
-    """Follow an integer tensor of unchanged shape to the embeddings it gathers and the floats it is cast to."""
+    """Follow an integer tensor of unchanged order to the embeddings it gathers and the floats it is cast to."""
     embedded, cast, queue = [], [], [v]
     while queue:
         x = queue.pop()
         for node in x.consumers():
             out = node.outputs[0]
-            real = out.dtype is not None and out.dtype.is_floating_point()
+            real = _is_real(out)
             if node.op_type == "Gather" and len(node.inputs) > 1 and node.inputs[1] is x and real:
                 embedded.append(out)
+            elif node.op_type in ("Equal", "OneHot") and _adds_axis(v, out):
+                embedded.extend(_one_hot(node, x))
             elif node.op_type == "Cast" and real and _same_shape(out, v):
                 cast.append(out)
-            elif node.op_type in _CARRY | {"Cast"} and not real and _same_shape(out, v):
+            elif node.op_type in _CARRY and not real and (_same_shape(out, v) or _adds_axis(v, out)):
                 queue.append(out)
     return embedded, cast
 
 
+def _one_hot(node: ir.Node, x: ir.Value) -> list[ir.Value]:
+    """Return the embeddings that a one-hot row picks from a matrix, or the rows themselves where something else reads them."""
+    others = [v for v in node.inputs if v is not None and v is not x]
+    if any(v.const_value is None for v in others):
+        return []
+    rows = [node.outputs[0]] if _is_real(node.outputs[0]) else _casts(node.outputs[0])
+    found = []
+    for row in rows:
+        products = [n.outputs[0] for n in row.consumers() if n.op_type == "MatMul" and n.inputs[0] is row]
+        found.extend(products if products and len(products) == len(row.uses()) else [row])
+    return found
+
+
+def _casts(v: ir.Value) -> list[ir.Value]:
+    return [n.outputs[0] for n in v.consumers() if n.op_type == "Cast" and _is_real(n.outputs[0])]
+
+
+def _is_real(v: ir.Value) -> bool:
+    return v.dtype is not None and v.dtype.is_floating_point()
+
+
 def _same_shape(a: ir.Value, b: ir.Value) -> bool:
-    return a.shape is not None and b.shape is not None and list(a.shape) == list(b.shape)
+    return a.shape is not None and b.shape is not None and _alike(list(a.shape), list(b.shape))
+
+
+def _adds_axis(v: ir.Value, out: ir.Value) -> bool:
+    return v.shape is not None and out.shape is not None and len(out.shape) == len(v.shape) + 1 and _alike(
+        list(v.shape), list(out.shape)[:-1])
+
+
+def _alike(a: Sequence[int | ir.SymbolicDim], b: Sequence[int | ir.SymbolicDim]) -> bool:
+    """Say whether shapes can be the same; the inference has many names for one open axis."""
+    return len(a) == len(b) and all(p == q or not (isinstance(p, int) and isinstance(q, int)) for p, q in zip(a, b, strict=True))
