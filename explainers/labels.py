@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from .types import Account, Card
 
 
 def label_of(account: Account, item: int, card: Card) -> str:
-    """Return the explained class of an item as its label or number, or nothing where the target is no class."""
-    if item >= len(account.index):
+    """Return the explained class of an item as its label or number, or nothing where there is none."""
+    failed = item < len(account.score) and math.isnan(account.score[item])
+    if item >= len(account.index) or failed:
         return ""
     index = account.index[item]
     labels = card.labels(str(account.target.get("output"))) or card.labels(account.explained)

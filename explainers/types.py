@@ -152,10 +152,40 @@ class NodeRule(Frozen):
     rule: str
 
 
+class LedgerRow(Frozen):
+    """One node's books before the run: which columns of figures it has."""
+
+    node: str
+    operator: str
+    rule: str
+    absorbers: list[str]
+
+
+class LedgerEntry(Frozen):
+    """One node's books: relevance in and out, and what was absorbed, by whom; every figure once per item."""
+
+    node: str
+    operator: str
+    rule: str
+    relevance_in: list[float]
+    relevance_out: list[float]
+    absorbed: dict[str, list[float]] = Field(description="bias, stabilizer, empty, block, softmax, constant, quantiser.")
+    size: list[float] = Field(description="Sum of absolute relevance, in or out, whichever is greater.")
+    unexplained: list[float] = Field(description="In minus out minus all that was absorbed: rounding.")
+
+    @classmethod
+    def merge(cls, entries: Sequence[LedgerEntry]) -> LedgerEntry:
+        """Join the books of one node over consecutive runs of items."""
+        lists = {k: [v for e in entries for v in getattr(e, k)] for k in ("relevance_in", "relevance_out", "size", "unexplained")}
+        absorbed = {k: [v for e in entries for v in e.absorbed[k]] for k in entries[0].absorbed}
+        return entries[0].model_copy(update={**lists, "absorbed": absorbed})
+
+
 class Account(BaseModel):
     """The books of one explanation: what was explained, how, at what cost, and what remains unexplained."""
 
-    model_config = ConfigDict(extra="forbid")
+    # figures of items that failed are NaN, and survive the way through JSON
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     params: dict[str, Any]
@@ -182,6 +212,7 @@ class Account(BaseModel):
         [], description="Nodes whose output is piecewise constant and passed nothing back."
     )
     rules: list[NodeRule] = Field([], description="Which rule took which node.")
+    ledger: list[LedgerEntry] = Field([], description="Relevance in, out and absorbed at every node, from target to inputs.")
     one_by_one: str = Field("", description="Why the items ran one by one; empty: they ran in batches.")
     facts: dict[str, Any] = Field({}, description="What else the method reports.")
     model_evaluations: int = 0
@@ -200,6 +231,7 @@ class Account(BaseModel):
                     name: [v for a in accounts for v in getattr(a, name)]
                     for name in ("score", "index", "attribution_sum")
                 },
+                "ledger": [LedgerEntry.merge(rows) for rows in zip(*(a.ledger for a in accounts), strict=False)],
                 "per_item": {k: [v for a in accounts for v in a.per_item.get(k, [])] for k in keys},
                 "model_evaluations": sum(a.model_evaluations for a in accounts),
                 "seconds": sum(a.seconds for a in accounts),
