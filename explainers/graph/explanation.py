@@ -15,7 +15,7 @@ from ..errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
 from ..ops import VJPS
 from ..registry import Method, Params, methods
 from ..signature import class_count
-from ..types import Blocker, NodeRule
+from ..types import Blocker, Card, LedgerRow, NodeRule
 from .backward import Cotangents, backward
 from .build import Builder, Dims, dimensions
 from .leaves import Leaf, leaves
@@ -42,6 +42,11 @@ class ExplanationGraph:
     piecewise_constant: list[str] = field(default_factory=list)
     facts: dict[str, ir.Value] = field(default_factory=dict)
     """Per-item figures for the account, computed in the graph."""
+    card: Card = field(default_factory=Card)
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What else the account says, known before the run."""
+    ledger: list[LedgerRow] = field(default_factory=list)
+    """What the columns of the fact `account.ledger` are."""
 
     def gradients(self) -> dict[str, list[ir.Value]]:
         """Return the cotangents of the target's weights at each leaf's tensors."""
@@ -124,6 +129,8 @@ class Emission:
     facts: list[str]
     points: list[Point]
     """What a path or noise can move."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    ledger: list[LedgerRow] = field(default_factory=list)
 
 
 def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
@@ -149,6 +156,7 @@ def emit(
     head: Head = "weights",
     account: bool = True,
     opened: bool = False,
+    card: Card | None = None,
 ) -> Emission:
     """Compile a method over a prepared model into one ONNX graph; `opened`: inner leaves become inputs of it."""
     model = prepared.clone()
@@ -159,7 +167,7 @@ def emit(
     chosen = open_leaves(graph, chosen) if opened else chosen
     op = Builder(graph)
     weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
-    explanation = ExplanationGraph(model, op, chosen, target, weights, fixed)
+    explanation = ExplanationGraph(model, op, chosen, target, weights, fixed, card=card or Card())
     arrays = method.run(explanation, params)
     facts = _facts(op, target, weights, head) | explanation.facts if account else {}
     shapes = {f"attribution.{leaf.name}": leaf.source.shape for leaf in chosen}
@@ -179,6 +187,8 @@ def emit(
         list(arrays),
         list(facts),
         points,
+        explanation.notes,
+        explanation.ledger,
     )
 
 
