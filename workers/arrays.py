@@ -52,6 +52,8 @@ def read_header(file: IO[bytes], limit: int) -> Header:
         raise InputUnreadable(
             "this is no .npy file, or its header is damaged; write it with numpy.save"
         ) from e
+    if any(d < 0 for d in shape):
+        raise InputUnreadable(f"an array of shape {shape} cannot be; write it with numpy.save")
     if dtype.kind not in KINDS or dtype.hasobject or dtype.itemsize == 0:
         raise InputUnreadable(
             f"an array of {str(dtype)[:60]} is not read here; save numbers, booleans or strings"

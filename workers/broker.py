@@ -56,13 +56,20 @@ class Broker:
         """Start the server and wait until it answers."""
         command = tied([find_server(), *self._options()])
         self.process = spawn(
-            lambda: subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            lambda: subprocess.Popen(  # of its own session: Ctrl-C is for whoever stops it last
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            )
         )
         deadline = time.monotonic() + START_SECONDS
         while not ping(self.url):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Unavailable(f"the broker did not start; its log is {self._folder / 'broker.log'}")
             time.sleep(0.02)
+
+    def restart(self) -> None:
+        """Start the server again at the same place, after it died."""
+        self.socket.unlink(missing_ok=True)
+        self.start()
 
     def stop(self) -> None:
         """Stop the server, which writes its log out first."""

@@ -27,8 +27,8 @@ class Keeper(threading.Thread):
     def __init__(self, settings: Settings, identity: Identity) -> None:
         super().__init__(name="keeper", daemon=True)
         self._settings, self._identity = settings, identity
-        # this process forks whenever a child dies: no connection is kept open between uses
-        self._database = Database(settings.ledger_url, pooled=False)
+        # this process forks whenever a child dies
+        self._database = Database(settings.ledger_url, forks=True)
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
         self._ending = threading.Event()

@@ -40,7 +40,7 @@ class Program:
     def run(self) -> None:
         """Consume until told to stop."""
         settings = self._settings
-        ledger = Database(settings.ledger_url, pooled=False)
+        ledger = Database(settings.ledger_url, forks=True)
         upgrade(ledger)
         ledger.close()
         # weak references would let the bound methods go at once

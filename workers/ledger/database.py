@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -46,12 +48,21 @@ def _now_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
+# SQLite keeps its locks in memory of the process: a child that is forked while a connection is open believes for ever
+# that the lock of that moment is held, so in a process that forks, forking and using a connection exclude each other
+_forking = threading.RLock()
+os.register_at_fork(
+    before=_forking.acquire, after_in_parent=_forking.release, after_in_child=_forking.release
+)
+
+
 class Database:
     """An engine with one way to read and one way to write; open it after a fork."""
 
-    def __init__(self, url: str, *, pooled: bool = True) -> None:
-        """Open a database; `pooled=False` keeps no connection between uses, for a process that forks."""
-        self.engine = _engine(url, pooled)
+    def __init__(self, url: str, *, forks: bool = False) -> None:
+        """Open a database; `forks`: this process forks while it is open, so no connection is kept between uses."""
+        self.engine = _engine(url, pooled=not forks)
+        self._guard: AbstractContextManager[Any] = _forking if forks else nullcontext()
         self._writer = self.engine.execution_options(immediate=True)
 
     def close(self) -> None:
@@ -61,20 +72,20 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session that sees one state of the ledger and changes nothing."""
-        with Session(self.engine) as session:
+        with self._guard, Session(self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session that holds the write lock (SQLite) or a transaction, and commit at the end."""
-        connection = self._locked()
-        try:
-            with Session(connection, expire_on_commit=False) as session:
-                yield session
-                session.flush()
-                connection.commit()
-        finally:
-            connection.close()
+        with (
+            self._guard,
+            closing(self._locked()) as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            yield session
+            session.flush()
+            connection.commit()
 
     def _locked(self) -> Connection:
         """Begin a writing transaction; SQLite's lock times out rarely under load, and is then asked for again."""
@@ -112,7 +123,7 @@ def insert(session: Session, table: type[Any]) -> sqlite.Insert:
     return cast(sqlite.Insert, at_home(table))  # both spell ON CONFLICT alike
 
 
-def _engine(url: str, pooled: bool) -> Engine:
+def _engine(url: str, *, pooled: bool) -> Engine:
     sqlite = make_url(url).get_backend_name() == "sqlite"
     options: dict[str, Any] = {"pool_size": 16, "max_overflow": 48} if pooled else {"poolclass": NullPool}
     engine = create_engine(url, pool_pre_ping=pooled and not sqlite, **options)

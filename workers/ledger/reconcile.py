@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, case, delete, func, literal, select
 from sqlalchemy.orm import Session
 
 from workers.errors import Crashed
@@ -67,9 +67,8 @@ def _put_back(
 def unclaimed(session: Session, settings: Settings) -> int:
     """Take out of the window what was published and never claimed, so that it is published again."""
     # each publication waits twice as long: a window behind long chunks must not fill the broker with copies
-    waits = settings.republish_seconds * func.power(2, func.min(Chunk.publications, BACKOFF) - 1)
-    if session.get_bind().dialect.name != "sqlite":
-        waits = settings.republish_seconds * func.power(2, func.least(Chunk.publications, BACKOFF) - 1)
+    capped = case((Chunk.publications > BACKOFF, BACKOFF), else_=Chunk.publications)
+    waits = settings.republish_seconds * literal(1).op("<<")(capped - 1)
     stale = select(Chunk).where(Chunk.state == "queued", Chunk.published < now() - waits).limit(BATCH)
     found = list(session.scalars(stale))
     for chunk in found:

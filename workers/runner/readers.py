@@ -126,7 +126,7 @@ def _csv(file: IO[bytes], limit: int) -> Table:
 def _table(rows: Iterator[list[str]], limit: int) -> Table:
     first = next(rows, None)
     if not first:
-        raise InputUnreadable("the table is empty")
+        raise InputUnreadable("the table is empty; its first line names the columns or is the first item")
     header = [] if all(map(_is_number, first)) else first
     data = [] if header else [first]
     for number, row in enumerate(rows, start=2):

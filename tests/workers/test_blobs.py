@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from workers.blobs import Blobs, open_blobs
+from workers.errors import Gone
+
+
+@pytest.fixture(params=["here", "there"])
+def blobs(request, tmp_path) -> Blobs:
+    there = tmp_path / "store"
+    there.mkdir()
+    return open_blobs(tmp_path / "blobs", f"file://{there}" if request.param == "there" else None)
+
+
+def test_a_blob_lies_under_the_digest_of_its_bytes(blobs):
+    blob = blobs.put_bytes(b"bytes")
+    assert (blob.digest, blob.size) == (hashlib.sha256(b"bytes").hexdigest(), 5)
+    assert blobs.path(blob.digest).read_bytes() == b"bytes"
+
+
+def test_the_same_bytes_are_one_blob(blobs):
+    assert blobs.put_bytes(b"x").digest == blobs.put_bytes(b"x").digest
+    assert len(list(blobs.root.glob("sha256/*/*"))) == 1
+
+
+def test_nothing_is_left_of_a_write_that_failed(blobs):
+    with pytest.raises(OSError, match="full"):
+        blobs.put(fail)
+    assert list(blobs.root.glob("staging/*")) == []
+    assert list(blobs.root.glob("sha256/*/*")) == []
+
+
+def fail(file):
+    file.write(b"half")
+    raise OSError("disk full")
+
+
+def test_an_unknown_digest_is_gone(blobs):
+    with pytest.raises(Gone):
+        blobs.path("0" * 64)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "A" * 64, "0" * 63, "0" * 63 + "/"])
+def test_a_name_that_is_no_digest_makes_no_path(blobs, name):
+    with pytest.raises(ValueError, match="hexadecimal"):
+        blobs.path(name)
+
+
+def test_a_young_blob_is_not_deleted_an_old_one_is(blobs):
+    digest = blobs.put_bytes(b"x").digest
+    assert not blobs.delete(digest)
+    os.utime(blobs.path(digest), (1, 1))
+    assert list(blobs.older(60)) == [digest]
+    assert blobs.delete(digest)
+    with pytest.raises(Gone):
+        blobs.path(digest)
+
+
+def test_storing_again_makes_a_blob_young(blobs):
+    digest = blobs.put_bytes(b"x").digest
+    os.utime(blobs.path(digest), (1, 1))
+    blobs.put_bytes(b"x")
+    assert not blobs.delete(digest)
+
+
+def test_a_remote_blob_comes_back_when_the_copy_here_is_lost(tmp_path):
+    (tmp_path / "store").mkdir()
+    blobs = open_blobs(tmp_path / "blobs", f"file://{tmp_path / 'store'}")
+    digest = blobs.put_bytes(b"x" * 3_000_000).digest
+    blobs.path(digest).unlink()
+    assert blobs.path(digest).stat().st_size == 3_000_000
