@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from .graph.build import dimensions
 from .graph.explanation import choose, find_target
 from .graph.passes.unfold import SETTLED_LATER
 from .graph.paths import find_path
-from .graph.prepare import prepare
+from .graph.prepare import to_ir
 from .graph.table import key
 from .ops import VJPS
 from .registry import Params
@@ -51,9 +52,10 @@ def batch_axis(v: ir.Value, first: ir.Value, card: Card) -> int | None:
 
 
 def describe(
-    proto: onnx.ModelProto, model: ir.Model, digest: str, card: Card, batch: Any
+    proto: onnx.ModelProto, digest: str, card: Card, *, batch: Any, prepared: Callable[[], ir.Model]
 ) -> ModelDescription:
     """Return a model's description: signature, tensors that a target may name, and what each family of methods can do."""
+    model = to_ir(proto)
     ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
     graph = model.graph
     inputs = [spec(v, batch_axis(v, graph.inputs[0], card)) for v in graph.inputs]
@@ -74,7 +76,7 @@ def describe(
     }
     description = ModelDescription(**fields)
     try:
-        backward, explained = _backward(proto, description)
+        backward, explained = _backward(prepared, description)
     except ExplainError as e:
         backward, explained = Support(supported=False, reason=e.detail), []
     return description.model_copy(
@@ -87,12 +89,16 @@ def describe(
 
 def _is_open(description: ModelDescription) -> bool:
     """Say whether concrete inputs tell more than the declared ones: an open axis, or a whole number that all items share."""
-    return any(s.shape is None or any(not isinstance(d, int) for d in s.shape) or (s.batch_axis is None and "int" in s.dtype)
-               for s in description.inputs)
+    return any(
+        s.shape is None
+        or any(not isinstance(d, int) for d in s.shape)
+        or (s.batch_axis is None and "int" in s.dtype)
+        for s in description.inputs
+    )
 
 
-def _backward(proto: onnx.ModelProto, description: ModelDescription) -> tuple[Support, list[str]]:
-    prepared = prepare(proto, {})
+def _backward(prepare: Callable[[], ir.Model], description: ModelDescription) -> tuple[Support, list[str]]:
+    prepared = prepare()
     target, _ = find_target(prepared.graph, first_output(description).name, peel=True)
     chosen, _ = choose(prepared.graph, Params())
     names = [leaf.name for leaf in chosen]

@@ -192,7 +192,7 @@ def compile(
             pointer="/method",
         )
     name = target_spec(model.description, request.target).name
-    prepared = model.prepared_as_declared({name, *request.params.names()})
+    prepared = model.prepared_as_declared(request.params.names() | {name})
     emission: Emission = emit(
         prepared,
         kind,
@@ -202,6 +202,5 @@ def compile(
         account=False,
         card=model.card,
     )
-    proto: onnx.ModelProto = onnx.shape_inference.infer_shapes(emission.proto)
-    onnx.checker.check_model(proto)
-    return proto
+    onnx.checker.check_model(emission.proto)
+    return emission.proto

@@ -87,7 +87,9 @@ class Model:
     @cached_property
     def description(self) -> ModelDescription:
         """What can be said of the model without running it."""
-        return describe(self.proto, to_ir(self.proto), self.id, self.card, self._declared_batching)
+        return describe(
+            self.proto, self.id, self.card, batch=self._declared_batching, prepared=self.prepared_as_declared
+        )
 
     def describe(self) -> ModelDescription:
         """Return what can be said of the model without running it."""
@@ -155,7 +157,9 @@ class Model:
 
     def _shapes(self, feeds: Feeds) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Name what a compiled graph is made for: shapes, and the values that decide branches."""
-        steering = tuple((f"{n}=", tuple(int(v) for v in a.reshape(-1))) for n, a in self._steering(feeds).items())
+        steering = tuple(
+            (f"{n}=", tuple(int(v) for v in a.reshape(-1))) for n, a in self._steering(feeds).items()
+        )
         return steering + tuple(
             (n, tuple(d for i, d in enumerate(a.shape) if i != self.axes[n]))
             for n, a in sorted(feeds.items())
@@ -228,8 +232,11 @@ class Model:
         """Return the few whole numbers, shared by all items, that may decide branches and numbers of turns."""
         if not self._has_branches:
             return {}
-        return {n: a for n, a in sorted(feeds.items())
-                if self.axes[n] is None and a.dtype.kind in "iub" and a.size <= STEERING}
+        return {
+            n: a
+            for n, a in sorted(feeds.items())
+            if self.axes[n] is None and a.dtype.kind in "iub" and a.size <= STEERING
+        }
 
     @cached_property
     def _has_branches(self) -> bool:
@@ -242,7 +249,7 @@ class Model:
         except ExplainError:
             return True
 
-    def prepared_as_declared(self, keep: Collection[str]) -> ir.Model:
+    def prepared_as_declared(self, keep: Collection[str] = ()) -> ir.Model:
         """Return the prepared graph for inputs of the declared shapes, the batch axis free where the graph allows it."""
         batching = self._declared_batching
         free: dict[str, list[int | str | None]] = {
@@ -252,7 +259,8 @@ class Model:
             ]
             for s in self.inputs
         }
-        return prepare(self.source(batching), free, keep)
+        kept = frozenset(keep) - set(self.outputs)
+        return self._kept(("declared", kept), lambda: prepare(self.source(batching), free, kept))
 
     def explained_dims(
         self, feeds: Feeds, output: str, logits: Literal["auto"] | bool, *, batched: bool

@@ -173,7 +173,7 @@ def emit(
     shapes = {f"attribution.{leaf.name}": leaf.source.shape for leaf in chosen}
     for name, value in {**arrays, **facts}.items():
         graph.outputs.append(_named(op, value, name, shapes.get(name)))
-    _finish(model)
+    _finish(model, typed=not account)
     return Emission(
         ir.to_proto(model),
         target.name or "",
@@ -192,9 +192,12 @@ def emit(
     )
 
 
-def _finish(model: ir.Model) -> None:
+def _finish(model: ir.Model, *, typed: bool) -> None:
+    """Drop what leads nowhere; `typed`: a file for others says the shape of every tensor, a session finds out itself."""
     common.RemoveUnusedNodesPass()(model)
     common.TopologicalSortPass()(model)
+    if typed:
+        common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
     model.producer_name = "onnxplain"
 
 
