@@ -109,12 +109,12 @@ def test_the_list_is_filtered(http, ask, finish, digits):
     assert http.get("/v1/jobs?method=nothing").json()["jobs"] == []
 
 
-def test_a_next_page_keeps_the_filters(http, ask, finish):
-    for seed in (3000, 3001):
-        finish(ask(seed=seed))
-    answer = http.get("/v1/jobs?state=succeeded&limit=1")
+def test_a_next_page_keeps_the_filters(http, ask):
+    for seed, method in enumerate(["gradient", "occlusion", "gradient"]):
+        ask(seed=3000 + seed, method=method)
+    answer = http.get("/v1/jobs?method=gradient&limit=1")
     following = http.get(answer.links["next"]["url"]).json()["jobs"]
-    assert [j["state"] for j in following] == ["succeeded"]
+    assert [j["method"] for j in following] == ["gradient"]
 
 
 def test_states_only_go_forward(http, ask):
