@@ -12,7 +12,7 @@ from workers.settings import Settings
 
 def healthy(settings: Settings) -> bool:
     """Ask the ledger whether a worker of this host consumes."""
-    ledger = Database(settings.ledger_url, pooled=False)
+    ledger = Database(settings.ledger_url, forks=True)
     with ledger.read() as session:
         return any(w.host == host() for w in workers.alive(session, settings.heartbeat_seconds))
 
