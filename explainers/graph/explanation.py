@@ -224,14 +224,14 @@ def find_target(graph: ir.Graph, output: str, *, peel: bool) -> tuple[ir.Value, 
     return below if (value.dtype != below.dtype) else value, False
 
 
-def find_tensor(graph: ir.Graph, name: str) -> ir.Value:
+def find_tensor(graph: ir.Graph, name: str, pointer: str = "/target/output") -> ir.Value:
     """Return a tensor by name, or refuse."""
     for v in [*graph.outputs, *graph.inputs, *(v for n in graph for v in n.outputs)]:
         if v.name == name:
             return v
     raise TensorUnknown(
         f"the prepared graph has no tensor {name!r}; it may have been merged into its neighbour",
-        pointer="/target/output",
+        pointer=pointer,
     )
 
 
@@ -240,7 +240,7 @@ def choose(graph: ir.Graph, params: Params) -> tuple[list[Leaf], dict[str, str]]
     found, fixed = leaves(graph)
     at = getattr(params, "at", None)
     if at is not None:
-        value = find_tensor(graph, at)
+        value = find_tensor(graph, at, "/params/at")
         return [Leaf(at, value, (value,), "inner")], fixed | {
             leaf.name: f"explained at {at}" for leaf in found
         }
