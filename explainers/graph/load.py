@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from ..errors import ModelForbidden, ModelUnparseable
 from .limits import Limits
+from .passes.apart import RUNTIMES_OWN, set_apart
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 FORBIDDEN = frozenset({"com.microsoft::EPContext", "com.microsoft::PyOp"})
@@ -114,7 +115,7 @@ def _check_node(node: onnx.NodeProto, local: set[tuple[str, str]], limits: Limit
             f"node {node.name or '?'!r} is a {operator}, an operator that onnxplain does not run; "
             f"allowed are the domains {', '.join(sorted(d or 'ai.onnx' for d in DOMAINS))}"
         )
-    if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type):
+    if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type) and node.op_type not in RUNTIMES_OWN:
         raise ModelForbidden(f"node {node.name or '?'!r} is a {operator!r}, which is no operator of ONNX")
 
 
@@ -193,7 +194,7 @@ def _check_external(tensor: onnx.TensorProto, allowed: bool) -> None:
 def check(proto: onnx.ModelProto) -> None:
     """Refuse a graph that contradicts itself, in the words of ONNX's own checker."""
     try:
-        onnx.checker.check_model(proto)
+        onnx.checker.check_model(set_apart(proto))
     except (onnx.checker.ValidationError, ValueError) as e:
         first = str(e).strip().splitlines()[0] if str(e).strip() else "the model is not valid"
         raise ModelUnparseable(f"ONNX's checker refuses the model: {first[:500]}") from e

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from .build import Dims, dimensions
+from .passes.apart import set_apart
 from .passes.batch_norm import fold_batch_norm
 from .passes.constants import fold_constants
 from .passes.opset import inline_functions, to_opset
@@ -41,7 +42,7 @@ def prepare(
     Tensors named in `keep` keep their values: nothing is merged across them. Inputs named in `values` are taken to be
     these: they decide branches and numbers of turns.
     """
-    converted = to_opset(inline_functions(proto))
+    converted = to_opset(set_apart(inline_functions(proto)))
     start = _Start(converted, shapes, keep, values or {})
     model, _ = _prepare(start, {})
     if any(BATCH in s for s in shapes.values()):

@@ -7,8 +7,9 @@ from typing import Any
 import onnx
 import onnx_ir as ir
 
+from ...ops import VJPS
 from ..build import dimensions
-from ..table import NO_DERIVATIVE, VJPS, key
+from ..table import NO_DERIVATIVE, key
 from .expand import EXPANSIONS, replace_node, settle
 from .opset import OPSET
 from .splice import splice

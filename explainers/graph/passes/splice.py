@@ -38,7 +38,7 @@ def _constant(graph: ir.Graph, v: ir.Value, label: str) -> ir.Value:
 def _copy(old: ir.Node, seen: dict[ir.Value, ir.Value], label: str) -> ir.Node:
     inputs = [None if v is None else seen.get(v, v) for v in old.inputs]
     attributes = [_attribute(a, seen, label) for a in old.attributes.values()]
-    new = ir.Node(old.domain, old.op_type, inputs, attributes, num_outputs=len(old.outputs), name=f"{label}/{old.name}")
+    new = ir.Node(old.domain, old.op_type, inputs, attributes, num_outputs=len(old.outputs), name=f"{label}/{old.name or old.outputs[0].name}")
     for v, copy in zip(old.outputs, new.outputs, strict=True):
         copy.name = f"{label}/{v.name}" if v.name else ""
         copy.type, copy.shape = v.type, None

@@ -7,8 +7,11 @@ from typing import Any
 
 import onnx_ir as ir
 
-from ..table import VJPS, key
-from . import recurrent as _recurrent  # noqa: F401 - fills EXPANSIONS
+from ...ops import VJPS
+from ..table import key
+from . import attention as _attention  # noqa: F401 - these fill EXPANSIONS
+from . import contrib as _contrib  # noqa: F401
+from . import recurrent as _recurrent  # noqa: F401
 from .branches import condition, take_branches
 from .constants import fold_constants
 from .expand import EXPANSIONS, expand
