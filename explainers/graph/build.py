@@ -136,7 +136,7 @@ class Builder:
         """Return g with x's shape."""
         dims = dimensions(x)
         if dims is not None and sum(not isinstance(d, int) for d in dims) <= 1:
-            return self.Reshape(g, [d if isinstance(d, int) else -1 for d in dims], allowzero=0)
+            return self.Reshape(g, [d if isinstance(d, int) else -1 for d in dims], allowzero=int(static_shape(x) is not None))
         return self.Reshape(g, self.Shape(x))
 
     def expand_like(self, g: ir.Value, x: ir.Value) -> ir.Value:

@@ -31,12 +31,23 @@ def conv_transpose(op: Any, g: Any, y: Any, x: Any, w: Any, b: Any = None, *, au
     win = window(x, kernel_shape or spatial(w, _dims(w)), strides, dilations, pads)
     if output_shape is not None or auto_pad != "NOTSET":
         win = _transposed_padding(x, y, win, auto_pad, output_padding or [0] * len(win.kernel))
+    read, inner = _within_reach(op, g, win)
     return (
-        lambda: op.Conv(g, w, kernel_shape=win.kernel, strides=win.strides, dilations=win.dilations,
-                        pads=win.pads, group=group),
-        lambda: kernel_gradient(op, g, x, w, win, group),
+        lambda: op.Conv(read, w, kernel_shape=win.kernel, strides=win.strides, dilations=win.dilations,
+                        pads=inner.pads, group=group),
+        lambda: kernel_gradient(op, read, x, w, inner, group),
         lambda: _bias_gradient(op, g, win),
     )
+
+
+def _within_reach(op: Any, g: Any, win: Window) -> tuple[Any, Window]:
+    """Cut off what a larger `output_shape` adds beyond every kernel: padding below zero is no padding of a Conv."""
+    if min(win.pads) >= 0:
+        return g, win
+    d = len(win.kernel)
+    ends = [min(e, 0) or np.iinfo(np.int64).max for e in win.end]
+    cut = op.Slice(g, [max(0, -b) for b in win.begin], ends, list(range(2, 2 + d)))
+    return cut, Window(win.kernel, win.strides, win.dilations, [max(0, b) for b in win.begin], [max(0, e) for e in win.end])
 
 
 def _dims(w: Any) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from ..graph.build import dimensions
-from ..graph.table import no_derivative, vjp
+from ..graph.table import vjp
 
 vjp("Reshape")(lambda op, g, y, x, shape, **_: (op.reshape_like(g, x), None))
 vjp("Flatten")(lambda op, g, y, x, **_: op.reshape_like(g, x))
@@ -50,16 +50,16 @@ def split(op: Any, g: Any, y: Any, x: Any, sizes: Any = None, *, axis: int = 0, 
 @vjp("Slice")
 def slice_(op: Any, g: Any, y: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
     """Zeros with g written where it was read: by Pad where the steps are 1, by index elsewhere."""
-    bounds = [_constant(v) for v in (starts, ends, axes, steps)]
+    bounds = [constant_ints(v) for v in (starts, ends, axes, steps)]
     if all(b is not False for b in bounds):
         rank = len(dimensions(x) or [])
         cut = _cuts(dimensions(x) or [], rank, *bounds)
         if cut is not None:
             return op.Pad(g, [a for a, _ in cut] + [b for _, b in cut])
-    return _scatter(op, g, x, lambda cells: op.Slice(cells, starts, ends, axes, steps))
+    return add_to_chosen(op, g, x, lambda cells: op.Slice(cells, starts, ends, axes, steps))
 
 
-def _constant(v: Any) -> Any:
+def constant_ints(v: Any) -> Any:
     """Return the value of a constant input, None for an absent one, False for one that only the run knows."""
     if v is None:
         return None
@@ -79,13 +79,18 @@ def _cuts(dims: list[Any], rank: int, starts: Any, ends: Any, axes: Any, steps: 
     return cut
 
 
-def _scatter(op: Any, g: Any, x: Any, select: Any) -> Any:
+def add_to_chosen(op: Any, g: Any, x: Any, select: Any) -> Any:
     """Add g to the cells of x that `select` picks, whatever it is: it is asked to pick from x's cell numbers."""
     count = op.Size(x)
-    cells = op.reshape_like(op.Range(np.array(0, np.int64), count, np.array(1, np.int64)), x)
-    chosen = op.Reshape(select(cells), [-1])
+    chosen = op.Reshape(select(number_cells(op, x)), [-1])
     flat = op.ConstantOfShape(op.Reshape(count, [1]), value=_zero(g))
     return op.reshape_like(op.ScatterElements(flat, chosen, op.Reshape(g, [-1]), axis=0, reduction="add"), x)
+
+
+def number_cells(op: Any, x: Any, first: int = 0) -> Any:
+    """Return int64 numbers in x's shape, counting up from the first in row-major order."""
+    end = op.Add(op.Size(x), first) if first else op.Size(x)
+    return op.reshape_like(op.Range(np.array(first, np.int64), end, np.array(1, np.int64)), x)
 
 
 def _zero(g: Any) -> Any:
@@ -94,20 +99,27 @@ def _zero(g: Any) -> Any:
 
 @vjp("Pad")
 def pad(op: Any, g: Any, y: Any, x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
-    """Constant padding is cut off; copied padding goes back to the cells it copied."""
-    known, on = _constant(pads), _constant(axes)
-    if mode != "constant" or known is False or on is False:
-        if mode == "constant":
-            return _scatter_padded(op, g, x, pads, axes), None
-        return _scatter(op, g, x, lambda cells: op.Pad(cells, pads, None, axes, mode=mode)), None
+    """Constant padding is cut off, and its value collects what is cut; copied padding goes back to the cells it copied."""
+    gx = _unpadded(op, g, x, pads, axes, mode)
+
+    def to_value() -> Any:
+        return op.reshape_like(op.Sub(op.ReduceSum(g, keepdims=0), op.ReduceSum(gx, keepdims=0)), value)
+
+    return gx, None, None if value is None else to_value, None
+
+
+def _unpadded(op: Any, g: Any, x: Any, pads: Any, axes: Any, mode: str) -> Any:
+    known, on = constant_ints(pads), constant_ints(axes)
+    if mode != "constant":
+        return add_to_chosen(op, g, x, lambda cells: op.Pad(cells, pads, None, axes, mode=mode))
+    if known is False or on is False or any(b < 0 for b in known):
+        return _scatter_padded(op, g, x, pads, axes)
     rank = len(dimensions(x) or [])
     on = [a % rank for a in on] if on is not None else list(range(rank))
     begin, end = known[: len(on)], known[len(on):]
-    if any(b < 0 for b in known):
-        return _scatter_padded(op, g, x, pads, axes), None
     used = [i for i, (b, e) in enumerate(zip(begin, end, strict=True)) if b or e]
     ends = [-end[i] if end[i] else np.iinfo(np.int64).max for i in used]
-    return op.Slice(g, [begin[i] for i in used], ends, [on[i] for i in used]) if used else g, None
+    return op.Slice(g, [begin[i] for i in used], ends, [on[i] for i in used]) if used else g
 
 
 def _scatter_padded(op: Any, g: Any, x: Any, pads: Any, axes: Any) -> Any:
@@ -120,11 +132,6 @@ def _scatter_padded(op: Any, g: Any, x: Any, pads: Any, axes: Any) -> Any:
     return op.reshape_like(op.Slice(full, [0], [-1]), x)
 
 
-@vjp("Gather")
-def gather(op: Any, g: Any, y: Any, x: Any, indices: Any, *, axis: int = 0) -> Any:
-    return _scatter(op, g, x, lambda cells: op.Gather(cells, indices, axis=axis)), None
-
-
 @vjp("Tile")
 def tile(op: Any, g: Any, y: Any, x: Any, repeats: Any) -> Any:
     """Sum the copies: (r0 d0, r1 d1, ...) -> (r0, d0, r1, d1, ...) summed over the r."""
@@ -132,5 +139,3 @@ def tile(op: Any, g: Any, y: Any, x: Any, repeats: Any) -> Any:
     pairs = op.Reshape(op.Transpose(op.Reshape(op.Concat(repeats, op.shape(x), axis=0), [2, rank]), perm=[1, 0]), [-1])
     return op.ReduceSum(op.Reshape(g, pairs), list(range(0, 2 * rank, 2)), keepdims=0), None
 
-
-no_derivative("reads sizes, not values", "Shape", "Size")

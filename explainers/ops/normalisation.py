@@ -40,7 +40,7 @@ def batch_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, 
     def to_var() -> Any:
         if training_mode:
             return None
-        return op.Mul(op.ReduceSum(op.Mul(op.Mul(g, normal), factor), over, keepdims=0), op.Mul(op.Mul(inverse, inverse), -0.5))
+        return op.Mul(op.ReduceSum(op.Mul(op.Mul(g, normal), factor), over, keepdims=0), op.Mul(inverse, -0.5))
 
     return (to_x, lambda: op.ReduceSum(op.Mul(g, normal), over, keepdims=0),
             lambda: op.ReduceSum(g, over, keepdims=0), to_mean, to_var)
@@ -57,23 +57,38 @@ def log_softmax(op: Any, g: Any, y: Any, x: Any, *, axis: int = -1) -> Any:
     return op.Sub(g, op.Mul(op.Exp(y), op.ReduceSum(g, [axis], keepdims=1)))
 
 
-@vjp("LayerNormalization")
+@vjp("LayerNormalization", outputs="all")
 def layer_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any = None, *, axis: int = -1,
                         epsilon: float = 1e-5, stash_type: int = 1) -> Any:
-    rank = len(dimensions(x) or [])
-    over = list(range(axis % rank, rank))
+    """The normalised values and, where they are asked for, the mean and the inverse deviation."""
+    dims = dimensions(x)
+    over = list(range(axis % len(dims or []), len(dims or [])))
     centred = op.Sub(x, op.ReduceMean(x, over, keepdims=1))
     inverse = op.Reciprocal(op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), over, keepdims=1), epsilon)))
     normal = op.Mul(centred, inverse)
+    g_mean, g_inverse = [*g[1:], None, None][:2]
 
     def to_x() -> Any:
-        gn = op.Mul(g, scale)
-        spread = op.Mul(normal, op.ReduceMean(op.Mul(gn, normal), over, keepdims=1))
-        return op.Mul(op.Sub(op.Sub(gn, op.ReduceMean(gn, over, keepdims=1)), spread), inverse)
+        parts = []
+        if g[0] is not None:
+            gn = op.Mul(g[0], scale)
+            spread = op.Mul(normal, op.ReduceMean(op.Mul(gn, normal), over, keepdims=1))
+            parts.append(op.Mul(op.Sub(op.Sub(gn, op.ReduceMean(gn, over, keepdims=1)), spread), inverse))
+        if g_mean is not None:
+            parts.append(op.expand_like(op.Div(g_mean, _cells(op, x, inverse)), x))
+        if g_inverse is not None:
+            steep = op.Mul(op.Mul(g_inverse, inverse), op.Mul(inverse, -1.0))
+            parts.append(op.Div(op.Mul(normal, steep), _cells(op, x, inverse)))
+        return op.Sum(*parts) if len(parts) > 1 else parts[0]
 
-    dims = dimensions(x)
-    return (to_x, lambda: op.reduce_to(op.Mul(g, normal), dims, scale),
-            lambda: op.reduce_to(g, dims, bias))
+    if g[0] is None:
+        return to_x, None, None
+    return to_x, lambda: op.reduce_to(op.Mul(g[0], normal), dims, scale), lambda: op.reduce_to(g[0], dims, bias)
+
+
+def _cells(op: Any, x: Any, reduced: Any) -> Any:
+    """Return how many cells of x each cell of the reduced tensor stands for."""
+    return op.CastLike(op.Div(op.Size(x), op.Size(reduced)), x)
 
 
 @vjp("RMSNormalization")

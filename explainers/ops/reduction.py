@@ -12,9 +12,10 @@ from ..graph.table import vjp
 
 def axes_of(x: Any, axes: Any, noop: int) -> list[int] | None:
     """Return the axes that a reduction runs over where they are known: all of them if none are named."""
-    if axes is not None:
-        return None if axes.const_value is None else [int(a) for a in axes.const_value.numpy().reshape(-1)]
-    return [] if noop else list(range(len(dimensions(x) or [])))
+    if axes is not None and axes.const_value is None and (dimensions(axes) or [None]) != [0]:
+        return None
+    named = [int(a) for a in axes.const_value.numpy().reshape(-1)] if axes is not None and axes.const_value is not None else []
+    return named or ([] if noop else list(range(len(dimensions(x) or []))))
 
 
 def keep(op: Any, v: Any, x: Any, axes: Any, keepdims: int, noop: int) -> Any:

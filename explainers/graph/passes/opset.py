@@ -7,7 +7,6 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from ...errors import ModelForbidden
-from ..load import NEWEST
 
 OPSET = 23
 LIGHT = 4096
@@ -26,10 +25,21 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
 def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model in opset 23, or in its own where that is newer."""
     versions = {e.domain or "ai.onnx": e.version for e in proto.opset_import}
-    version = versions.get("ai.onnx", NEWEST)
+    if "ai.onnx" not in versions:
+        # a model of ai.onnx.ml alone; its explanation needs the standard's operators
+        proto, version = _with_standard(proto), OPSET
+    else:
+        version = versions["ai.onnx"]
     if version < OPSET:
         proto = _convert(proto, version)
     return proto
+
+
+def _with_standard(proto: onnx.ModelProto) -> onnx.ModelProto:
+    out = onnx.ModelProto()
+    out.CopyFrom(proto)
+    out.opset_import.append(onnx.helper.make_opsetid("", OPSET))
+    return out
 
 
 def _convert(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:

@@ -1,0 +1,134 @@
+"""Operators of ONNX's reference evaluator that round to float32 inside, or fail, computed in float64 as the standard defines them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from onnx.reference.op_run import OpRun
+from onnx.reference.ops import op_affine_grid, op_cast_like, op_causal_conv_with_state, op_grid_sample
+
+
+class Erf(OpRun):  # type: ignore[misc]
+    """The package's own vectorises with a float32 result."""
+
+    def _run(self, x: Any) -> tuple[Any]:
+        return (np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype),)
+
+
+class CastLike(OpRun):  # type: ignore[misc]
+    """The package's own does not know `round_mode`."""
+
+    def _run(self, x: Any, like: Any, saturate: Any = True, round_mode: Any = "up") -> tuple[Any]:
+        return tuple(op_cast_like._cast_like(x, like, saturate))  # noqa: SLF001 - its conversion is the one wanted
+
+
+class GridSample(op_grid_sample.GridSample):  # type: ignore[misc]
+    """The package's own keeps positions in float32."""
+
+    def _gs_denormalize_coordinates(self, n: Any, dims: Any, align_corners: Any) -> Any:
+        pairs = zip(n, dims, strict=False)
+        return np.array([self._gs_denormalize(n=v, length=d, align_corners=align_corners) for v, d in pairs], np.float64)
+
+
+class AffineGrid(OpRun):  # type: ignore[misc]
+    """The package's own returns float32."""
+
+    def _run(self, theta: Any, size: Any, align_corners: Any = 0) -> tuple[Any]:
+        points = op_affine_grid.construct_original_grid(size[2:], align_corners)
+        flat = points.reshape(-1, points.shape[-1]) @ np.swapaxes(theta, 1, 2)
+        return (flat.reshape(len(theta), *points.shape[:-1], -1).astype(theta.dtype),)
+
+
+class LpNormalization(OpRun):  # type: ignore[misc]
+    """The package's own forgets the absolute value where p is odd."""
+
+    def _run(self, x: Any, axis: Any = -1, p: Any = 2) -> tuple[Any]:
+        norm = np.power(np.power(np.abs(x), p).sum(axis=axis, keepdims=True), 1.0 / p)
+        return (np.where(norm == 0, 0.0, x / np.where(norm == 0, 1.0, norm)).astype(x.dtype),)
+
+
+class MeanVarianceNormalization(OpRun):  # type: ignore[misc]
+    """The function body in the standard adds a float32 constant."""
+
+    def _run(self, x: Any, axes: Any = (0, 2, 3)) -> tuple[Any]:
+        over = tuple(axes)
+        deviation = np.sqrt((x**2).mean(over, keepdims=True) - x.mean(over, keepdims=True) ** 2)
+        return ((x - x.mean(over, keepdims=True)) / (deviation + 1e-9),)
+
+
+class Gelu(OpRun):  # type: ignore[misc]
+    """The function body is evaluated with the package's own Erf."""
+
+    def _run(self, x: Any, approximate: Any = "none") -> tuple[Any]:
+        if approximate == "tanh":
+            inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+            return ((0.5 * x * (1 + np.tanh(inner))).astype(x.dtype),)
+        erf = np.vectorize(math.erf, otypes=[np.float64])
+        return ((0.5 * x * (1 + erf(x / math.sqrt(2)))).astype(x.dtype),)
+
+
+class GatherElements(OpRun):  # type: ignore[misc]
+    """The package's own chooses among at most 64 positions."""
+
+    def _run(self, x: Any, indices: Any, axis: Any = 0) -> tuple[Any]:
+        return (np.take_along_axis(x, np.where(indices < 0, indices + x.shape[axis], indices), axis),)
+
+
+class CausalConvWithState(op_causal_conv_with_state.CausalConvWithState):  # type: ignore[misc]
+    """The package's own computes the activation in float32."""
+
+    def _run(self, x: Any, weight: Any, bias: Any = None, past: Any = None, activation: Any = "none") -> tuple[Any, Any]:
+        y, state = super()._run(x, weight, bias, past, activation="none")
+        return (y if activation == "none" else y / (1 + np.exp(-y))), state
+
+
+class MaxPool(OpRun):  # type: ignore[misc]
+    """The package's own counts the cells of a winner within its plane, not within the tensor."""
+
+    def _run(self, x: Any, auto_pad: Any = "NOTSET", ceil_mode: Any = 0, dilations: Any = None, kernel_shape: Any = None,
+             pads: Any = None, storage_order: Any = 0, strides: Any = None) -> tuple[Any, ...]:
+        d = len(kernel_shape)
+        cells = _window_cells(x.shape[2:], kernel_shape, strides or [1] * d, dilations or [1] * d, pads or [0] * 2 * d,
+                              auto_pad, ceil_mode)
+        outside = cells[0] < 0
+        flat = x.reshape(*x.shape[:2], -1)
+        values = np.where(outside, -np.inf, flat[:, :, np.where(outside, 0, cells[0])])
+        best = values.argmax(-1)
+        y = np.take_along_axis(values, best[..., None], -1)[..., 0].astype(x.dtype)
+        at = np.take_along_axis(np.broadcast_to(cells[storage_order], values.shape), best[..., None], -1)[..., 0]
+        start = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], *[1] * d) * flat.shape[-1]
+        return (y, at + start) if len(self.output) > 1 else (y,)
+
+
+def _window_cells(lengths: Any, kernel: Any, strides: Any, dilations: Any, pads: Any, auto_pad: Any, ceil_mode: Any) -> list[Any]:
+    """Return for each output position the flat cells of its window, row-major and column-major, -1 on the padding."""
+    d, along = len(kernel), []
+    for i, n in enumerate(lengths):
+        span = dilations[i] * (kernel[i] - 1) + 1
+        begin, end = pads[i], pads[d + i]
+        if auto_pad.startswith("SAME"):
+            total = max(0, (-(-n // strides[i]) - 1) * strides[i] + span - n)
+            begin = (total + (auto_pad == "SAME_LOWER")) // 2
+            end = total - begin
+        count = (n + begin + end - span) // strides[i] + 1
+        if ceil_mode and (n + begin + end - span) % strides[i] and count * strides[i] < n + begin:
+            count += 1
+        at = np.arange(count)[:, None] * strides[i] - begin + np.arange(kernel[i]) * dilations[i]
+        along.append(np.where((at < 0) | (at >= n), -1, at))
+    shaped = [a.reshape([len(a) if j == i else 1 for j in range(d)] + [a.shape[1] if j == i else 1 for j in range(d)])
+              for i, a in enumerate(along)]
+    out = []
+    for order in (range(d), reversed(range(d))):
+        flat: Any = np.zeros([1] * 2 * d, np.int64)
+        for i in order:
+            flat = np.where((flat < 0) | (shaped[i] < 0), -1, flat * lengths[i] + shaped[i])
+        out.append(flat.reshape(*flat.shape[:d], -1))
+    return out
+
+
+CORRECTED = [
+    Erf, CastLike, GridSample, AffineGrid, LpNormalization, MeanVarianceNormalization, Gelu, GatherElements,
+    CausalConvWithState, MaxPool,
+]
