@@ -130,7 +130,8 @@ def test_a_runner_dies_with_whoever_started_it(files):
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert psutil.pid_exists(pid)
+        # one that is stopped cannot notice by itself that its channel closed
+        psutil.Process(pid).suspend()
         parent.kill()
     deadline = time.monotonic() + 5
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:

@@ -91,9 +91,9 @@ def outdated(session: Session, settings: Settings) -> list[str]:
 
 
 def remove_results(session: Session, job: Job) -> list[str]:
-    """Remove a finished job's results, inputs and events; return the blobs that nobody needs now."""
+    """Remove a finished job's results and inputs; return the blobs that nobody needs now. Its states are kept."""
     job.removed = job.finished
-    affected(session, delete(Event).where(Event.job == job.id))
+    affected(session, delete(Event).where(Event.job == job.id, Event.kind == "progress"))
     return [d for kind in ("result", "input") for d in uses.drop(session, kind, job.id)]
 
 
