@@ -15,7 +15,7 @@ _BOOLEAN = frozenset(
     {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Not", "And", "Or", "Xor", "IsNaN", "IsInf"}
 )
 _WHOLE = frozenset({"Shape", "Size", "ArgMax", "ArgMin", "NonZero"})
-_LIKE = {"Where": 1, "CastLike": 1, "OneHot": 2}
+_LIKE = {"Where": 1, "CastLike": 1, "OneHot": 2, "DequantizeLinear": 1}
 Dims = list[int | str | None] | None
 """A tensor's axes, each a length, a symbol or None; None where not even the rank is known."""
 Operand = ir.Value | np.ndarray[Any, Any] | float | int | bool | Sequence[int] | None

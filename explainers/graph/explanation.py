@@ -19,6 +19,7 @@ from ..types import Blocker, Card, LedgerRow, NodeRule
 from .backward import Cotangents, backward
 from .build import Builder, Dims, dimensions
 from .leaves import Leaf, leaves
+from .passes.quantised import deploy
 from .paths import Path, find_path, node_name
 from .points import Point, open_leaves, points_of
 from .table import Backward, Table, key
@@ -194,6 +195,7 @@ def emit(
 
 def _finish(model: ir.Model, *, typed: bool) -> None:
     """Drop what leads nowhere; `typed`: a file for others says the shape of every tensor, a session finds out itself."""
+    deploy(model.graph)
     common.RemoveUnusedNodesPass()(model)
     common.TopologicalSortPass()(model)
     if typed:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from ..types import Blocker
+from .passes.expand import KEPT as DEPLOYED
 from .table import NO_DERIVATIVE, Table, key
 
 
@@ -58,7 +59,10 @@ def _forward(graph: ir.Graph, sources: Collection[ir.Value]) -> tuple[list[ir.No
 
 def _carries(node: ir.Node, v: ir.Value, smooth: Collection[ir.Value]) -> bool:
     """A quantised tensor stands for real numbers, wherever it is moved to."""
-    if is_float(v) or node.op_type == "QuantizeLinear":
+    if DEPLOYED in node.metadata_props:
+        # beside it stands the form through which the path goes
+        return False
+    if is_float(v) or (node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") and v is node.outputs[0]):
         return True
     moved = [x for x in node_inputs(node) if x in smooth]
     return v is node.outputs[0] and bool(moved) and all(x.dtype == v.dtype for x in moved)

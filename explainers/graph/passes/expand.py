@@ -14,6 +14,8 @@ from ..table import attributes, key
 Expansion = Callable[..., Any]
 """`expansion(op, *inputs, **attributes)` -> the node's outputs, in order, or the first alone; None: leave the node as it is."""
 EXPANSIONS: dict[str, Expansion] = {}
+KEPT = "onnxplain.deployed"
+"""Mark of a node that stands beside its expansion."""
 
 
 def expansion(*operators: str) -> Callable[[Expansion], Expansion]:
@@ -37,7 +39,7 @@ def expand(model: ir.Model, table: dict[str, Expansion], keep: Collection[str] =
 
 
 def _expand_graph(graph: ir.Graph, table: dict[str, Expansion], keep: Collection[str], version: int) -> bool:
-    wanted = {n for n in graph if key(n) in table and key(n) not in keep}
+    wanted = {n for n in graph if key(n) in table and key(n) not in keep and KEPT not in n.metadata_props}
     if not wanted:
         return False
     op, done = Builder(graph), False
@@ -105,6 +107,8 @@ def _own(graph: ir.Graph, node: ir.Node, old: ir.Value, new: ir.Value) -> ir.Val
 def settle(node: ir.Node, version: int = 23) -> None:
     """Infer the types and shapes of one node's outputs from its inputs' where they are not known yet."""
     if all(v.dtype is not None and v.shape is not None for v in node.outputs) or node.domain not in ("", "ai.onnx"):
+        return
+    if any(v is not None and v.dtype is None for v in node.inputs):
         return
     try:
         found = onnx.shape_inference.infer_node_outputs(

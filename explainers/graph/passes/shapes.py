@@ -8,7 +8,11 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
+from .expand import settle
+
 BATCH = "N"
+JOINT = "onnxplain.joint"
+"""Mark of the Where that joins a deployed node to its dequantised form."""
 
 
 def set_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int | str | None]]) -> None:
@@ -36,3 +40,15 @@ def infer(model: ir.Model) -> None:
     for v in model.graph.outputs:
         v.shape = None
     common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
+    if any(n.domain not in ("", "ai.onnx") for n in model.graph):
+        _infer_behind(model)
+
+
+def _infer_behind(model: ir.Model) -> None:
+    """Go on behind operators that only the runtime knows: those that stand beside a dequantised form have its shape."""
+    version = model.opset_imports.get("", 23)
+    for node in model.graph:
+        if node.metadata_props.get(JOINT):
+            node.outputs[0].shape = node.inputs[1].shape if node.inputs[1] is not None else None
+        else:
+            settle(node, version)

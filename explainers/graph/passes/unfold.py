@@ -17,6 +17,7 @@ from .constants import fold_constants
 from .expand import EXPANSIONS, expand
 from .functions import expand_functions
 from .loops import turns, unroll_loops
+from .quantised import join_integer_products
 from .sequences import resolve_sequences
 from .shapes import infer
 
@@ -44,6 +45,7 @@ def unfold(model: ir.Model, assume: Mapping[str, Any]) -> Known:
             fold_constants(model)
         known |= _decisions(model)
         changed = take_branches(model, assume) | unroll_loops(model, assume) | _sequences(model)
+        changed |= join_integer_products(model)
         changed |= expand_functions(model) | expand(model, EXPANSIONS, keep=VJPS)
         if not changed and (len(model.graph) == before or not _has_structure(model)):
             break
