@@ -9,6 +9,7 @@ from workers.service import Service
 from workers.settings import Settings
 
 from . import (
+    connections,
     datasets,
     events,
     headers,
@@ -66,6 +67,7 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
         "incoming": incoming.folder(settings.data.absolute()),
     }
     headers.install(app)
+    connections.install(app)
     origins.install(app)
     incoming.install(app, _limits(settings))
     problems.install(app)

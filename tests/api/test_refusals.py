@@ -125,6 +125,14 @@ def test_an_endless_upload_is_cut_off(http):
     headers = {"Content-Type": "application/json"}
     answer = http.post("/v1/jobs", content=(b" " * 1_000_000 for _ in range(80)), headers=headers)
     assert answer.status_code == 413
+    # what was refused unread must not be taken for the next request
+    assert answer.headers["Connection"] == "close"
+    assert http.get("/healthz").status_code == 200
+
+
+def test_a_small_refusal_keeps_the_connection(http):
+    answer = http.post("/v1/jobs", content=b"{", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["Connection"]) == (400, "keep-alive")
 
 
 def test_one_input_given_twice(http, digits, pixels):
