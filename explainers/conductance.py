@@ -38,7 +38,7 @@ def unit_slopes(graph: ExplanationGraph, params: LayerConductanceParams) -> dict
 
     layer = find_layer(graph, params.layer)
     g = layer_gradient(graph, layer)
-    through = graph.op.Mul(g, graph.op.constant(_mask(layer, params).astype(g.dtype.numpy())))
+    through = graph.op.Mul(g, graph.op.CastLike(_mask(layer, params), g))
     below = replace(graph, target=layer)
     arrived = below.pull({layer: through}, VJPS, lambda node: VJPS[key(node)])
     graph.rules = below.rules + graph.rules

@@ -44,7 +44,8 @@ def class_map(graph: ExplanationGraph, layer: ir.Value, *, plus_plus: bool) -> i
         weights = op.ReduceSum(op.Mul(share, op.Relu(g)), space, keepdims=1)
     else:
         weights = op.ReduceMean(g, space, keepdims=1)
-    return op.Relu(op.ReduceSum(op.Mul(weights, layer), [1], keepdims=1))
+    cam: ir.Value = op.Relu(op.ReduceSum(op.Mul(weights, layer), [1], keepdims=1))
+    return cam
 
 
 def spread(op: Builder, cam: ir.Value, leaf: Leaf) -> Any:
