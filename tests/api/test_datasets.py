@@ -92,3 +92,10 @@ def test_a_data_set_is_listed_and_forgotten(client):
     assert listed.json["datasets"][0]["id"] == made.json["id"]
     assert client.delete(here).status_code == 204
     assert client.get(here).status_code == 404
+
+
+def test_nothing_of_an_upload_is_left_lying(client, app):
+    client.post("/v1/datasets", data=npy(), content_type="application/x-npy")
+    client.post("/v1/datasets", data={"file": (io.BytesIO(npz()), "a.npz")}).close()
+    client.post("/v1/models", data=b"x" * 6_000_000, content_type="application/octet-stream")
+    assert list(app.extensions["incoming"].iterdir()) == []
