@@ -22,6 +22,8 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "ResNet-18, batch 1": (networks.resnet18, (1, 3, 224, 224)),
     "ResNet-50, batch 8": (networks.resnet50, (8, 3, 224, 224)),
     "MobileNet-V2, batch 8": (networks.mobilenet_v2, (8, 3, 224, 224)),
+    "BERT-base encoder, L = 128, batch 1": (networks.Encoder, (1, 128, 768)),
+    "LSTM, 2 x 256, T = 50, batch 8": (networks.LstmClassifier, (8, 50, 64)),
 }
 
 

@@ -137,6 +137,54 @@ def mobilenet_v2(classes: int = 1000) -> nn.Module:
     return nn.Sequential(*layers)
 
 
+class EncoderLayer(nn.Module):
+    """Self-attention and a feed-forward part, each normalised after its sum (Vaswani et al., 2017, fig. 1 left)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.out = heads, nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, width) -> (N, L, width)."""
+        n, length, width = x.shape
+        parts = self.qkv(x).reshape(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = parts[0], parts[1], parts[2]
+        weights = torch.softmax(q @ k.transpose(-1, -2) / (width // self.heads) ** 0.5, -1)
+        mixed = (weights @ v).permute(0, 2, 1, 3).reshape(n, length, width)
+        x = self.norm1(x + self.out(mixed))
+        normed: Tensor = self.norm2(x + self.feed(x))
+        return normed
+
+
+class Encoder(nn.Module):
+    """BERT-base without its embeddings (Devlin et al., 2018): 12 layers of width 768."""
+
+    def __init__(self, layers: int = 12, width: int = 768, heads: int = 12, classes: int = 1000) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(EncoderLayer(width, heads) for _ in range(layers)))
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L, width) -> (N, classes)."""
+        out: Tensor = self.head(self.layers(x)[:, 0])
+        return out
+
+
+class LstmClassifier(nn.Module):
+    """Two LSTM layers (Hochreiter & Schmidhuber, 1997) and a linear head on the last state."""
+
+    def __init__(self, features: int = 64, width: int = 256, classes: int = 1000) -> None:
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(features, width, 2, batch_first=True), nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, features) -> (N, classes)."""
+        out: Tensor = self.head(self.lstm(x)[0][:, -1])
+        return out
+
+
 def resnet18(width: int = 64, classes: int = 1000) -> nn.Module:
     """ResNet-18."""
     return ResNet(BasicBlock, [2, 2, 2, 2], width, classes)
