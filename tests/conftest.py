@@ -22,6 +22,7 @@ from api.listening import listen
 from workers.broker import Broker
 from workers.service import Service
 from workers.settings import Settings
+from workers.tether import tied
 
 ROOT = Path(__file__).parents[1]
 QUICK = {
@@ -72,7 +73,8 @@ class Stack:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, **self.settings.environment(), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", "-m", "workers.worker"]
+        # tied, so that a test run that is killed leaves no worker behind
+        command = tied([sys.executable, "-P", "-m", "workers.worker"])
         self.worker = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
         self.until(lambda: self.service.ready().worker, 30)
         return self.worker
