@@ -128,7 +128,39 @@ def _window_cells(lengths: Any, kernel: Any, strides: Any, dilations: Any, pads:
     return out
 
 
+class DeformConv(OpRun):  # type: ignore[misc]
+    """The package's own keeps positions in float32."""
+
+    def _run(self, x: Any, w: Any, offset: Any, b: Any = None, mask: Any = None, dilations: Any = None, group: Any = 1,
+             kernel_shape: Any = None, offset_group: Any = 1, pads: Any = None, strides: Any = None) -> tuple[Any]:
+        n, c, height, width = x.shape
+        kh, kw = w.shape[2:]
+        (sh, sw), (dh, dw), (top, left, *_) = strides or (1, 1), dilations or (1, 1), pads or (0,) * 4
+        out = offset.shape[2:]
+        split = offset.reshape(n, offset_group, kh, kw, 2, *out)
+        rows = np.arange(kh)[:, None, None, None] * dh + np.arange(out[0])[:, None] * sh - top + split[:, :, :, :, 0]
+        columns = np.arange(kw)[:, None, None] * dw + np.arange(out[1]) * sw - left + split[:, :, :, :, 1]
+        per_group = x.reshape(n, offset_group, c // offset_group, height, width)
+        read = np.stack([[_bilinear(per_group[i, j], rows[i, j], columns[i, j]) for j in range(offset_group)] for i in range(n)])
+        if mask is not None:
+            read = read * mask.reshape(n, offset_group, 1, kh, kw, *out)
+        parts = read.reshape(n, group, c // group, kh, kw, *out)
+        kernels = w.reshape(group, w.shape[0] // group, c // group, kh, kw)
+        y = np.einsum("ngcijhw,gmcij->ngmhw", parts, kernels).reshape(n, -1, *out)
+        return ((y if b is None else y + b.reshape(1, -1, 1, 1)).astype(x.dtype),)
+
+
+def _bilinear(image: Any, rows: Any, columns: Any) -> Any:
+    """Read (C, H, W) between its cells; outside are zeros."""
+    padded = np.pad(image, ((0, 0), (1, 2), (1, 2)))
+    rows, columns = np.clip(rows, -1, image.shape[1]) + 1, np.clip(columns, -1, image.shape[2]) + 1
+    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    down, right = rows - top, columns - left
+    return (padded[:, top, left] * (1 - down) * (1 - right) + padded[:, top, left + 1] * (1 - down) * right
+            + padded[:, top + 1, left] * down * (1 - right) + padded[:, top + 1, left + 1] * down * right)
+
+
 CORRECTED = [
     Erf, CastLike, GridSample, AffineGrid, LpNormalization, MeanVarianceNormalization, Gelu, GatherElements,
-    CausalConvWithState, MaxPool,
+    CausalConvWithState, MaxPool, DeformConv,
 ]

@@ -99,7 +99,9 @@ def compare(
     """Return the compiled gradient's slope along a random direction beside the differences'."""
     proto = lift(to_opset(inline_functions(model)))
     feeds = {n: lift_array(a, n, proto) for n, a in inputs.items()}
-    compiled = gradient_model(proto, wrt=wrt, shapes=shapes or {n: list(a.shape) for n, a in feeds.items()}, table=table)
+    static = {n: list(a.shape) for n, a in feeds.items()}
+    # the bodies of functions may compute in float32
+    compiled = lift(gradient_model(proto, wrt=wrt, shapes=shapes or static, table=table))
     names = [o.name.removeprefix("gradient.") for o in compiled.graph.output if o.name.startswith("gradient.")]
     run = (forward or evaluator)(proto)
     rng = np.random.default_rng(seed)
@@ -111,9 +113,9 @@ def compare(
 
 
 def _cotangents(rng: np.random.Generator, outputs: Arrays, wanted: Collection[str]) -> Arrays:
-    """A random weight for each finite output value."""
+    """A random weight for each finite output value; positive, so that at a tie of maxima the slope lies between the one-sided ones."""
     return {
-        n: np.where(np.isfinite(y), rng.standard_normal(np.shape(y)), 0.0).astype(y.dtype)
+        n: np.where(np.isfinite(y), rng.uniform(0.5, 2.0, np.shape(y)), 0.0).astype(y.dtype)
         for n, y in outputs.items() if f"cotangent.{n}" in wanted
     }
 
@@ -224,6 +226,8 @@ def _lift_node(node: onnx.NodeProto, single: set[str]) -> None:
     if node.op_type == "GroupNormalization":
         # its body computes in float32 unless told otherwise
         node.attribute.append(onnx.helper.make_attribute("stash_type", DOUBLE))
+    if node.op_type == "ConstantOfShape" and not node.attribute:
+        node.attribute.append(onnx.helper.make_attribute("value", onnx.numpy_helper.from_array(np.zeros(1))))
     for a in node.attribute:
         if a.name in ("to", "dtype", "output_datatype") and a.i in FLOATS:
             a.i = DOUBLE

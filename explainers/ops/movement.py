@@ -27,12 +27,13 @@ def transpose(op: Any, g: Any, y: Any, x: Any, perm: Any = None) -> Any:
 
 @vjp("Concat")
 def concat(op: Any, g: Any, y: Any, *xs: Any, axis: int) -> Any:
-    axis = axis % len(dimensions(y) or [])
-    lengths = [(dimensions(x) or [None] * (axis + 1))[axis] for x in xs]
+    rank = len(dimensions(y) or [])
+    axis = axis % rank if rank else axis
+    lengths = [(dimensions(x) or [None] * (abs(axis) + 1))[axis] for x in xs]
     if all(isinstance(n, int) for n in lengths):
         ends = np.cumsum([0, *lengths])
         return [_part(op, g, int(a), int(b), axis) for a, b in zip(ends, ends[1:], strict=False)]
-    sizes = op.Concat(*(op.Slice(op.Shape(x), [axis], [axis + 1]) for x in xs), axis=0)
+    sizes = op.Concat(*(op.Gather(op.Shape(x), [axis]) for x in xs), axis=0)
     parts = op.Split(g, sizes, axis=axis, outputs=len(xs))
     return list(parts) if len(xs) > 1 else [parts]
 
@@ -51,9 +52,9 @@ def split(op: Any, g: Any, y: Any, x: Any, sizes: Any = None, *, axis: int = 0, 
 def slice_(op: Any, g: Any, y: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
     """Zeros with g written where it was read: by Pad where the steps are 1, by index elsewhere."""
     bounds = [constant_ints(v) for v in (starts, ends, axes, steps)]
-    if all(b is not False for b in bounds):
-        rank = len(dimensions(x) or [])
-        cut = _cuts(dimensions(x) or [], rank, *bounds)
+    dims = dimensions(x)
+    if dims is not None and all(b is not False for b in bounds):
+        cut = _cuts(dims, len(dims), *bounds)
         if cut is not None:
             return op.Pad(g, [a for a, _ in cut] + [b for _, b in cut])
     return add_to_chosen(op, g, x, lambda cells: op.Slice(cells, starts, ends, axes, steps))

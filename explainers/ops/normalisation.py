@@ -48,8 +48,15 @@ def batch_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, 
 
 @vjp("Softmax")
 def softmax(op: Any, g: Any, y: Any, x: Any, *, axis: int = -1) -> Any:
+    if _is_replaced(y):
+        # a row that is masked whole is NaN, and the model replaces it: nothing flows there
+        y = op.Where(op.IsNaN(y), 0.0, y)
     weighted = op.Mul(g, y)
     return op.Sub(weighted, op.Mul(y, op.ReduceSum(weighted, [axis], keepdims=1)))
+
+
+def _is_replaced(y: Any) -> bool:
+    return any(n.op_type in ("Where", "IsNaN") or (n.op_type == "Cast" and _is_replaced(n.outputs[0])) for n in y.consumers())
 
 
 @vjp("LogSoftmax")

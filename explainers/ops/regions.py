@@ -38,7 +38,7 @@ def _points(op: Any, rois: Any, first: int, bins: int, ratio: int, scale: float,
     count3, size3, start3 = (op.Unsqueeze(v, [2]) for v in (count, size, start))
     bin_start = op.Mul(np.arange(bins).astype(rois.dtype.numpy()).reshape(1, -1, 1), size3)
     at = op.Add(op.Add(bin_start, start3), op.Div(op.Mul(op.Add(steps, 0.5), size3), count3))
-    share = op.Where(op.Less(steps, count3), op.Reciprocal(count3), op.Mul(count3, 0.0))
+    share = op.Where(op.Less(steps, count3), op.Reciprocal(count3), op.Mul(at, 0.0))
     return at, share
 
 

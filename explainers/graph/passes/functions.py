@@ -18,6 +18,9 @@ _WHOLE = frozenset({"Range", "Bernoulli", "BlackmanWindow", "HammingWindow", "Ha
 """Functions of sizes and chance: nothing in them has a slope, and the runtime knows them."""
 
 
+_WRITTEN = frozenset({"", "ai.onnx", "ai.onnx.preview"})
+
+
 def expand_functions(model: ir.Model) -> bool:
     """Write out every node that has a body and no rule, in subgraphs as well; say whether there was one."""
     version = model.opset_imports.get("", OPSET)
@@ -33,12 +36,20 @@ def expand_functions(model: ir.Model) -> bool:
 
 def _is_candidate(node: ir.Node, version: int) -> bool:
     name = key(node)
-    if name in VJPS or name in NO_DERIVATIVE or name in EXPANSIONS or name in _WHOLE or node.domain not in ("", "ai.onnx"):
+    if name in VJPS or name in NO_DERIVATIVE or name in EXPANSIONS or name in _WHOLE or node.domain not in _WRITTEN:
         return False
-    if not onnx.defs.has(node.op_type):
+    if not onnx.defs.has(node.op_type, _domain(node)):
         return False
-    schema = onnx.defs.get_schema(node.op_type, version, "")
+    schema = _schema(node, version)
     return bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _domain(node: ir.Node) -> str:
+    return "" if node.domain == "ai.onnx" else node.domain
+
+
+def _schema(node: ir.Node, version: int) -> onnx.defs.OpSchema:
+    return onnx.defs.get_schema(node.op_type, 1 if _domain(node) else version, _domain(node))
 
 
 def _write_out(graph: ir.Graph, node: ir.Node, version: int) -> bool:
@@ -57,7 +68,7 @@ def _write_out(graph: ir.Graph, node: ir.Node, version: int) -> bool:
 
 def _body(node: ir.Node, version: int) -> onnx.FunctionProto | None:
     """Return the function that the standard gives for this node, with its types and attributes."""
-    schema = onnx.defs.get_schema(node.op_type, version, "")
+    schema = _schema(node, version)
     if schema.has_function:
         newest = max(v for v in schema.function_opset_versions if v <= version)
         return onnx.FunctionProto.FromString(schema.get_function_with_opset_version(newest))
@@ -86,8 +97,10 @@ def _as_graph(function: onnx.FunctionProto, node: ir.Node) -> ir.Graph:
     given = [onnx.ValueInfoProto(name=n, type=_type(v)) for n, v in zip(function.input, node.inputs, strict=False) if v is not None]
     outputs = [onnx.ValueInfoProto(name=n) for n in list(function.output)[:len(node.outputs)]]
     graph = onnx.helper.make_graph(list(proto.node), function.name, given, outputs)
-    model = onnx.helper.make_model(graph, opset_imports=list(function.opset_import), ir_version=10)
-    version = next(e.version for e in function.opset_import if e.domain in ("", "ai.onnx"))
+    # a body of another domain may leave the standard's version to the model
+    version = next((e.version for e in function.opset_import if e.domain in ("", "ai.onnx")), OPSET)
+    imports = [e for e in function.opset_import if e.domain not in ("", "ai.onnx")]
+    model = onnx.helper.make_model(graph, opset_imports=[*imports, onnx.helper.make_opsetid("", version)], ir_version=10)
     if version < 18:
         model = onnx.version_converter.convert_version(model, OPSET)
     body = ir.from_proto(model).graph
