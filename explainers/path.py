@@ -159,9 +159,12 @@ def expect(rows: Rows, data: Any, samples: int, *, scale: bool) -> Arrays:
     starts = rows.read(_feeds(rows, data))
     run, count = rows.run, len(next(iter(starts.values())))
     rng = run.rng()
-    # every row of the data is used as often as any other, every stretch of the way is visited once
+    # every row of the data is used as often as any other, and every stretch of the way from it once
     which = np.concatenate([rng.permutation(count) for _ in range(-(-samples // count))])[:samples]
-    alphas = (rng.permutation(samples) + rng.random(samples)) / samples
+    alphas = np.empty(samples)
+    for row in np.unique(which):
+        mine = np.flatnonzero(which == row)
+        alphas[mine] = (rng.permutation(len(mine)) + rng.random(len(mine))) / len(mine)
     total: dict[str, list[Array]] = {p.name: [] for p in rows.points}
     errors: dict[str, list[Array]] = {p.name: [] for p in rows.points}
     scores = np.zeros(run.items)
