@@ -47,6 +47,12 @@ def at_node(
     return (low, high) if not between else (op.Min(low, high), op.Max(low, high))
 
 
+def feeding(x: ir.Value, nodes: Sequence[ir.Node], leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Return the inputs from which a tensor comes."""
+    between = _between(x, nodes)
+    return [leaf for leaf in leaves if any(v is x or any(v in n.inputs for n in between) for v in leaf.values)]
+
+
 def _between(x: ir.Value, nodes: Sequence[ir.Node]) -> list[ir.Node]:
     """Return the nodes on the way from the inputs to x."""
     wanted, kept = {x}, []

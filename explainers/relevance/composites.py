@@ -20,6 +20,8 @@ class Composite:
     """Relevance passes a Softmax; else its output is a weight, held fixed."""
     bilinear: float | None = None
     """ε on products of signals where it is not the stabiliser's."""
+    unbounded: Layer | None = None
+    """What stands in for z^B where the bounds are not known; without it z^B is refused there."""
     reason: str = ""
     """Why it was chosen, where it was."""
 
@@ -60,6 +62,11 @@ COMPOSITES: dict[str, Composite] = {c.name: c for c in (
     Composite("attn_lrp", (_DENSE,), halves=True, bilinear=5e-9),
     Composite("cp_lrp", (_DENSE,), softmax=False),
 )}
+
+EXCITATION = Composite("excitation_backprop", COMPOSITES["alpha1_beta0"].layers)
+CONTRASTIVE = Composite("contrastive excitation_backprop", (_layer("contrast", position="last"), *EXCITATION.layers))
+DEEP_TAYLOR = Composite(
+    "deep_taylor", (_layer("z_box", position="first"), _layer("z_plus")), unbounded=_layer("w_square", position="first"))
 
 
 def of_layers(layers: Sequence[Layer]) -> Composite:

@@ -21,7 +21,7 @@ from .params import Gate, RelevanceParams
 from .passage import OVERRIDES, PASSAGES, Passage, force
 from .plan import Plan, assign, backward_of, trace
 from .propagate import Site, propagate
-from .rules import Numbers
+from .rules import Numbers, build
 from .signs import Signs
 from .stabilizer import Stabilizer
 
@@ -50,6 +50,7 @@ class Relevance:
         """Return one array per input: what arrives there of the relevance that starts at the target."""
         whole = self._trace(self.sources, [self.graph.target])
         assign(whole, self.composite, self.numbers, named=self.named)
+        self._stand_in(whole)
         self._report(whole)
         seeds: Cotangents = {self.graph.target: start}
         for places, gates in self._stages(whole):
@@ -67,6 +68,15 @@ class Relevance:
             names = ", ".join(v.name or "" for v in sources)
             raise InvalidRequest(f"no relevance of {self.graph.target.name!r} reaches {names}", pointer="/target/output")
         return plan
+
+    def _stand_in(self, plan: Plan) -> None:
+        """Replace z^B where bounds are not known, if the composite says by what."""
+        layer = self.composite.unbounded
+        for node, applied in plan.rules.items():
+            if layer is not None and applied.rule.needs_bounds:
+                fed = bounds.feeding(plan.linear[node].x, plan.nodes, self.graph.leaves)
+                if any(self.boxes[leaf.name] is None or leaf.kind == "embedding" for leaf in fed):
+                    plan.rules[node] = build(layer.rule, layer.numbers(self.numbers))
 
     def _report(self, plan: Plan) -> None:
         self.graph.rules = [NodeRule(node=node_name(n), operator=key(n), rule=plan.label(n)) for n in plan.nodes]

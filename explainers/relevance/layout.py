@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from ..graph.paths import node_name
 from ..graph.table import key
-from .composites import Match
+from .params import Match
 
 
 @dataclass(frozen=True)
