@@ -10,9 +10,9 @@ no_derivative(
     "And", "Or", "Xor", "Not", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsInf", "IsNaN",
     "ArgMax", "ArgMin", "NonZero", "NonMaxSuppression", "Unique", "Hardmax", "ai.onnx.ml::Binarizer",
 )
-no_derivative("reads sizes, not values", "Shape", "Size", "EyeLike", "ConstantOfShape", "RandomNormalLike", "RandomUniformLike")
+no_derivative("reads sizes, not values", "Shape", "Size", "EyeLike", "ConstantOfShape")
 no_derivative("has no input", "Constant", "RandomNormal", "RandomUniform")
-no_derivative("draws at random", "Multinomial", "Bernoulli")
+no_derivative("draws at random", "Multinomial", "Bernoulli", "RandomNormalLike", "RandomUniformLike")
 no_derivative("is a constant table of a length", "BlackmanWindow", "HannWindow", "HammingWindow", "MelWeightMatrix")
 no_derivative(
     "computes with whole numbers or bits",
