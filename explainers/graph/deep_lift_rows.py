@@ -26,7 +26,7 @@ def log_mean(op: Any, a: Any, b: Any, high: Any) -> Any:
 
 
 def softmax_rule(diff: Differences, *, log: bool) -> Callable[..., Any]:
-    """Softmax as exp(a), a = x - log-sum-exp(x), each step complete; rows are centred first, so that a shift counts for nothing.
+    """Softmax as exp(a), a = x - log-sum-exp(x), each step complete; rows are centred first.
 
     The log-sum-exp's multipliers are logarithmic means (rescale through exp, sum and log): positive, in sum at most 1.
     """
