@@ -128,6 +128,31 @@ def _window_cells(lengths: Any, kernel: Any, strides: Any, dilations: Any, pads:
     return out
 
 
+class LRN(OpRun):  # type: ignore[misc]
+    """The package's own stops after as many channels as there are items."""
+
+    def _run(self, x: Any, alpha: Any = 1e-4, beta: Any = 0.75, bias: Any = 1.0, size: Any = None) -> tuple[Any]:
+        before, after = (size - 1) // 2, size // 2
+        wide = np.pad(x**2, [(0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)])
+        squares = sum(wide[:, k : k + x.shape[1]] for k in range(size))
+        return ((x / (bias + alpha / size * squares) ** beta).astype(x.dtype),)
+
+
+class Pad(OpRun):  # type: ignore[misc]
+    """The package's own takes no negative padding, which crops."""
+
+    def _run(self, x: Any, pads: Any, value: Any = None, axes: Any = None, mode: Any = "constant") -> tuple[Any]:
+        on = [int(a) % x.ndim for a in axes] if axes is not None else range(x.ndim)
+        begin, end = [0] * x.ndim, [0] * x.ndim
+        for i, a in enumerate(on):
+            begin[a], end[a] = int(pads[i]), int(pads[len(pads) // 2 + i])
+        kept = x[tuple(slice(max(0, -b), n + min(0, e)) for b, e, n in zip(begin, end, x.shape, strict=True))]
+        widths = [(max(0, b), max(0, e)) for b, e in zip(begin, end, strict=True)]
+        if mode != "constant":
+            return (np.pad(kept, widths, mode=mode),)
+        return (np.pad(kept, widths, constant_values=np.zeros((), x.dtype) if value is None else np.asarray(value).item()),)
+
+
 class DeformConv(OpRun):  # type: ignore[misc]
     """The package's own keeps positions in float32."""
 
@@ -162,5 +187,5 @@ def _bilinear(image: Any, rows: Any, columns: Any) -> Any:
 
 CORRECTED = [
     Erf, CastLike, GridSample, AffineGrid, LpNormalization, MeanVarianceNormalization, Gelu, GatherElements,
-    CausalConvWithState, MaxPool, DeformConv,
+    CausalConvWithState, MaxPool, DeformConv, LRN, Pad,
 ]

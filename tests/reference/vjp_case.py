@@ -87,7 +87,7 @@ def with_output_types(model: onnx.ModelProto) -> onnx.ModelProto:
         if value.name in inferred:
             value.CopyFrom(inferred[value.name])
         else:
-            value.type.tensor_type.elem_type = TensorProto.DOUBLE
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
     return model
 
 

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from reference.arrays import RNG, inside, normal
 from reference.vjp_case import Case
-
-RNG = np.random.default_rng(1)
-
-
-def normal(*shape: int, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
-    return (RNG.standard_normal(shape) * scale + shift).astype(np.float32)
-
-
-def inside(low: float, high: float, *shape: int) -> np.ndarray:
-    return RNG.uniform(low, high, shape).astype(np.float32)
-
 
 X = normal(2, 3, 4, scale=2.0)
 UNARY = {
@@ -35,6 +25,12 @@ ROWS = [
     Case("Selu", (X,), {"alpha": 1.2, "gamma": 0.7}),
     Case("HardSigmoid", (X,), {"alpha": 0.3, "beta": 0.4}),
     Case("Gelu", (X,), {"approximate": "tanh"}),
+    Case("Swish", (X,), {"alpha": 1.3}, opset=24),
+    Case("SwiGLU", (X, normal(2, 3, 4)), {"alpha": 0.7}, opset=28),
+    Case("Shrink", (X,), {"lambd": 0.8, "bias": 0.3}),
+    Case("Mod", (inside(-5, 5, 2, 3), inside(1, 2, 3)), {"fmod": 1}),
+    Case("Mod", (inside(-5, 5, 2, 3), inside(1, 2, 3)), {"fmod": 0}, opset=28),
+    Case("Div", (normal(2, 3), inside(0.5, 2, 1, 3)), wrt=(0,)),
     Case("Add", (normal(2, 3, 4), normal(3, 1))),
     Case("Sub", (normal(3, 1), normal(2, 3, 4))),
     Case("Mul", (normal(2, 3, 4), normal(4))),
@@ -52,11 +48,11 @@ ROWS = [
     Case("Where", (RNG.random((2, 3)) > 0.5, normal(2, 3), normal(3)), wrt=(1, 2)),
     Case("PRelu", (X, normal(3, 1))),
     Case("PRelu", (X, normal(1))),
-    Case("Clip", (X, np.float32(-1.0), np.float32(1.5))),
-    Case("Clip", (X, None, np.float32(0.5))),
-    Case("Clip", (X, np.float32(0.5))),
+    Case("Clip", (X, np.array(-1.0, np.float32), np.array(1.5, np.float32))),
+    Case("Clip", (X, None, np.array(0.5, np.float32))),
+    Case("Clip", (X, np.array(0.5, np.float32))),
     Case("Clip", (X,)),
-    Case("Clip", (X, np.float32(1.0), np.float32(-1.0)), label="crossed bounds"),
+    Case("Clip", (X, np.array(1.0, np.float32), np.array(-1.0, np.float32)), label="crossed bounds"),
     Case("Cast", (X,), {"to": 1}),
     Case("CastLike", (X, normal(1)), wrt=(0,)),
 ]
