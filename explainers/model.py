@@ -6,7 +6,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -212,7 +212,9 @@ class Model:
             head=head,
             opened=request.opened,
         )
-        return Explainer(emission, self._build(emission.proto, place))
+        session = self._build(emission.proto, place)
+        # the session has its own copy of the weights
+        return Explainer(replace(emission, proto=onnx.ModelProto()), session)
 
     def prepared(self, feeds: Feeds, batching: Batching, keep: Collection[str] = ()) -> ir.Model:
         """Return the prepared graph for inputs of these shapes; N stands for the items unless they run one by one."""
@@ -284,7 +286,7 @@ class Model:
 
     def _build(self, proto: onnx.ModelProto, place: Place) -> Session:
         self.builds += 1
-        return Session(proto.SerializeToString(), place.provider, place.threads)
+        return Session(proto, place.provider, place.threads)
 
     def _kept(self, name: Any, build: Callable[[], T]) -> T:
         with self._lock:

@@ -10,9 +10,11 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.pop("ORT_LOAD_CONFIG_FROM_MODEL", None)
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 
 from .errors import InvalidRequest, ResourceLimit, RuntimeFailure
+from .graph.weights import WHOLE, in_parts
 from .types import Array, Arrays
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -23,7 +25,10 @@ VERSION: str = ort.__version__
 class Session:
     """A model in ONNX Runtime, ready to run; deterministic for one thread count on the CPU."""
 
-    def __init__(self, model: bytes, provider: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self, model: bytes | onnx.ModelProto, provider: str = "cpu", threads: int = 0, *, whole: int = WHOLE
+    ) -> None:
+        data, self._weights = (model, {}) if isinstance(model, bytes) else in_parts(model, whole)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -35,8 +40,13 @@ class Session:
         options.add_session_config_entry(
             "optimization.constant_folding_max_output_size_in_bytes", str(FOLDED_BYTES)
         )
+        if self._weights:
+            values = [ort.OrtValue.ortvalue_from_numpy(a) for a in self._weights.values()]
+            options.add_external_initializers(list(self._weights), values)
+            # a second, rearranged copy of such weights would not pay
+            options.add_session_config_entry("session.disable_prepacking", "1")
         try:
-            self._session = ort.InferenceSession(model, options, providers=_providers(provider))
+            self._session = ort.InferenceSession(data, options, providers=_providers(provider))
         except Exception as e:  # onnxruntime's exceptions share no base class but Exception
             raise _translate(e) from e
         self.provider: str = self._session.get_providers()[0]

@@ -13,6 +13,6 @@ class Limits:
     nodes: int = 1_000_000
     depth: int = 8
     """Nesting of If, Loop and Scan bodies."""
-    tensor_bytes: int = 16 << 30
-    """Size of one tensor after its declared shape."""
+    tensor_bytes: int = (1 << 31) - 1
+    """Size of one tensor after its declared shape; a protobuf field holds no more than the default."""
     name_length: int = 10_000

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from ..errors import ModelForbidden, ModelUnparseable
 from .limits import Limits
 from .passes.apart import RUNTIMES_OWN, set_apart
+from .weights import without_weights
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 FORBIDDEN = frozenset({"com.microsoft::EPContext", "com.microsoft::PyOp"})
@@ -194,7 +195,7 @@ def _check_external(tensor: onnx.TensorProto, allowed: bool) -> None:
 def check(proto: onnx.ModelProto) -> None:
     """Refuse a graph that contradicts itself, in the words of ONNX's own checker."""
     try:
-        onnx.checker.check_model(set_apart(proto))
+        onnx.checker.check_model(set_apart(without_weights(proto)[0]))
     except (onnx.checker.ValidationError, ValueError) as e:
         first = str(e).strip().splitlines()[0] if str(e).strip() else "the model is not valid"
         raise ModelUnparseable(f"ONNX's checker refuses the model: {first[:500]}") from e

@@ -7,10 +7,9 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from ...errors import ModelForbidden
+from ..weights import without_weights
 
 OPSET = 23
-LIGHT = 4096
-"""Bytes up to which a constant goes through the conversion, which may read it: shapes, axes, scales."""
 
 
 def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -43,7 +42,7 @@ def _with_standard(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _convert(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
-    light, heavy = _without_weights(proto)
+    light, heavy = without_weights(proto)
     try:
         converted: onnx.ModelProto = onnx.version_converter.convert_version(light, OPSET)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as e:
@@ -58,23 +57,3 @@ def _convert(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
     converted.graph.input.extend(inputs)
     converted.graph.initializer.extend(heavy)
     return converted
-
-
-def _without_weights(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.TensorProto]]:
-    """Return the model with its large weights turned into inputs, and those weights: conversion only copies them about."""
-    heavy = [t for t in proto.graph.initializer if t.ByteSize() > LIGHT]
-    names, there = {t.name for t in heavy}, {i.name for i in proto.graph.input}
-    light = onnx.ModelProto(ir_version=max(proto.ir_version, 4), opset_import=proto.opset_import)
-    light.graph.name = proto.graph.name
-    light.graph.node.extend(proto.graph.node)
-    light.graph.initializer.extend(t for t in proto.graph.initializer if t.name not in names)
-    light.graph.sparse_initializer.extend(proto.graph.sparse_initializer)
-    light.graph.input.extend(proto.graph.input)
-    light.graph.output.extend(proto.graph.output)
-    light.graph.value_info.extend(proto.graph.value_info)
-    light.graph.input.extend(
-        onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
-        for t in heavy
-        if t.name not in there
-    )
-    return light, heavy
