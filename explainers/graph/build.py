@@ -136,7 +136,9 @@ class Builder:
         """Return g with x's shape."""
         dims = dimensions(x)
         if dims is not None and sum(not isinstance(d, int) for d in dims) <= 1:
-            return self.Reshape(g, [d if isinstance(d, int) else -1 for d in dims], allowzero=int(static_shape(x) is not None))
+            return self.Reshape(
+                g, [d if isinstance(d, int) else -1 for d in dims], allowzero=int(static_shape(x) is not None)
+            )
         return self.Reshape(g, self.Shape(x))
 
     def expand_like(self, g: ir.Value, x: ir.Value) -> ir.Value:
@@ -171,6 +173,17 @@ class Builder:
         padded = self.Concat(ones, x_shape, axis=0)
         axes = self.Squeeze(self.NonZero(self.Not(self.Equal(padded, g_shape))), [0])
         return self.Reshape(self.ReduceSum(g, axes, keepdims=1, noop_with_empty_axes=1), x_shape)
+
+
+def sum_per_item(op: Builder, x: ir.Value) -> ir.Value:
+    """Return x, items first, summed over all axes behind them, be their number known or not."""
+    dims = dimensions(x)
+    if dims is not None and len(dims) < 2:
+        return x
+    if dims is None:
+        x, dims = op.Reshape(x, [0, -1]), [None, None]
+    total: ir.Value = op.ReduceSum(x, list(range(1, len(dims))), keepdims=0)
+    return total
 
 
 def dimensions(x: ir.Value) -> Dims:

@@ -17,7 +17,8 @@ from ..registry import Method, Params, methods
 from ..signature import class_count
 from ..types import Blocker, Card, LedgerRow, NodeRule
 from .backward import Cotangents, backward
-from .build import Builder, Dims, dimensions
+from .build import Builder, Dims, dimensions, sum_per_item
+from .drift import unrounded
 from .leaves import Leaf, leaves
 from .passes.quantised import deploy
 from .paths import Path, find_path, node_name
@@ -170,7 +171,7 @@ def emit(
     weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
     explanation = ExplanationGraph(model, op, chosen, target, weights, fixed, card=card or Card())
     arrays = method.run(explanation, params)
-    facts = _facts(op, target, weights, head) | explanation.facts if account else {}
+    facts = _facts(op, graph, target, weights, head) | explanation.facts if account else {}
     shapes = {f"attribution.{leaf.name}": leaf.source.shape for leaf in chosen}
     for name, value in {**arrays, **facts}.items():
         graph.outputs.append(_named(op, value, name, shapes.get(name)))
@@ -276,12 +277,17 @@ def _argmax_weights(op: Builder, target: ir.Value) -> ir.Value:
     return op.Cast(hit, to=int(target.dtype or ir.DataType.FLOAT))
 
 
-def _facts(op: Builder, target: ir.Value, weights: ir.Value, head: Head) -> dict[str, ir.Value]:
-    rank = len(dimensions(target) or [])
+def _facts(op: Builder, graph: ir.Graph, target: ir.Value, weights: ir.Value, head: Head) -> dict[str, ir.Value]:
     score = op.Mul(target, weights)
-    facts = {"account.score": op.ReduceSum(score, list(range(1, rank)), keepdims=0) if rank > 1 else score}
+    score.shape = target.shape
+    facts = {"account.score": sum_per_item(op, score)}
     if head == "argmax":
         facts["account.index"] = op.Reshape(op.ArgMax(target, axis=1, keepdims=1), [-1])
+    real = unrounded(op, graph, target)
+    if real is not None:
+        moved = op.Mul(real, weights)
+        moved.shape = target.shape
+        facts["account.drift"] = op.Abs(op.Sub(facts["account.score"], sum_per_item(op, moved)))
     return facts
 
 

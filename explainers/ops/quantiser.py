@@ -10,7 +10,7 @@ from ..graph.build import dimensions
 from ..graph.table import vjp
 
 
-def _along(op: Any, v: Any, x: Any, axis: int, block: int = 0) -> Any:
+def along(op: Any, v: Any, x: Any, axis: int, block: int = 0) -> Any:
     """Return a scale or zero point, one per tensor, axis or block, shaped so that it broadcasts over x."""
     if block:
         length = (dimensions(x) or [])[axis]
@@ -27,12 +27,12 @@ def _along(op: Any, v: Any, x: Any, axis: int, block: int = 0) -> Any:
 def quantize_linear(op: Any, g: Any, y: Any, x: Any, scale: Any, zero: Any = None, *, axis: int = 1, block_size: int = 0,
     **_: Any) -> Any:
     """g arrives in units of the quantised steps; it passes where round(x / scale) + zero is representable."""
-    scale_x = _along(op, scale, x, axis, block_size)
+    scale_x = along(op, scale, x, axis, block_size)
     steps = op.Div(x, scale_x)
     kind = y.dtype
     low, high = (float(kind.min), float(kind.max))
     if zero is not None:
-        steps = op.Add(steps, _along(op, op.CastLike(zero, x), x, axis, block_size))
+        steps = op.Add(steps, along(op, op.CastLike(zero, x), x, axis, block_size))
     inside = op.And(op.GreaterOrEqual(steps, low - 0.5), op.LessOrEqual(steps, high + 0.5))
     return op.Div(op.Mul(g, op.CastLike(inside, g)), scale_x), None, None
 
@@ -41,7 +41,7 @@ def quantize_linear(op: Any, g: Any, y: Any, x: Any, scale: Any, zero: Any = Non
 def dequantize_linear(op: Any, g: Any, y: Any, x: Any, scale: Any, zero: Any = None, *, axis: int = 1, block_size: int = 0,
     **_: Any) -> Any:
     """y = (x - zero) scale, so g passes times the scale; between quantiser and dequantiser it is a float."""
-    return op.Mul(g, _along(op, scale, x, axis, block_size)), None, None
+    return op.Mul(g, along(op, scale, x, axis, block_size)), None, None
 
 
 @vjp("DynamicQuantizeLinear")
