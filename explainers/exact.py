@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from onnx.reference.op_run import OpRun
-from onnx.reference.ops import op_affine_grid, op_cast_like, op_causal_conv_with_state, op_grid_sample
+from onnx.reference.ops import op_affine_grid, op_cast_like, op_causal_conv_with_state, op_conv_transpose, op_grid_sample
 
 
 class Erf(OpRun):  # type: ignore[misc]
@@ -185,7 +185,57 @@ def _bilinear(image: Any, rows: Any, columns: Any) -> Any:
             + padded[:, top + 1, left] * down * (1 - right) + padded[:, top + 1, left + 1] * down * right)
 
 
+class GlobalMaxPool(OpRun):  # type: ignore[misc]
+    """The package's own forgets the third axis of space."""
+
+    def _run(self, x: Any) -> tuple[Any]:
+        return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+
+class GlobalLpPool(OpRun):  # type: ignore[misc]
+    """The package has none."""
+
+    def _run(self, x: Any, p: Any = 2) -> tuple[Any]:
+        return (np.power(np.power(np.abs(x), p).sum(axis=tuple(range(2, x.ndim)), keepdims=True), 1.0 / p),)
+
+
+class LinearRegressor(OpRun):  # type: ignore[misc]
+    """The package's own knows no last step."""
+
+    op_domain = "ai.onnx.ml"
+
+    def _run(self, x: Any, coefficients: Any = None, intercepts: Any = None, post_transform: Any = "NONE", targets: Any = 1) -> tuple[Any]:
+        z = x @ np.array(coefficients).reshape(targets, -1).T + (0.0 if intercepts is None else np.array(intercepts))
+        last = {"NONE": lambda v: v, "LOGISTIC": lambda v: 1 / (1 + np.exp(-v)),
+                "SOFTMAX": lambda v: np.exp(v) / np.exp(v).sum(-1, keepdims=True)}
+        return (last[post_transform](z).astype(x.dtype),)
+
+
+class LpPool(OpRun):  # type: ignore[misc]
+    """The package's own takes averages for sums where a window hangs over the end."""
+
+    def _run(self, x: Any, auto_pad: Any = "NOTSET", ceil_mode: Any = 0, dilations: Any = None, kernel_shape: Any = None,
+             p: Any = 2, pads: Any = None, strides: Any = None) -> tuple[Any]:
+        d = len(kernel_shape)
+        cells = _window_cells(x.shape[2:], kernel_shape, strides or [1] * d, dilations or [1] * d, pads or [0] * 2 * d,
+                              auto_pad, ceil_mode)[0]
+        powers = np.append(np.abs(x.reshape(*x.shape[:2], -1)) ** p, np.zeros((*x.shape[:2], 1)), axis=2)
+        return ((powers[:, :, cells].sum(-1) ** (1.0 / p)).astype(x.dtype),)
+
+
+class ConvTranspose(op_conv_transpose.ConvTranspose):  # type: ignore[misc]
+    """The package's own mixes up the kernels of several groups."""
+
+    def _run(self, x: Any, w: Any, b: Any = None, group: Any = 1, **attributes: Any) -> tuple[Any]:
+        if group == 1:
+            return tuple(super()._run(x, w, b, group=1, **attributes))
+        parts = zip(np.split(x, group, axis=1), np.split(w, group, axis=0), strict=True)
+        y = np.concatenate([super(ConvTranspose, self)._run(p, k, None, group=1, **attributes)[0] for p, k in parts], axis=1)
+        return (y if b is None else y + b.reshape(1, -1, *[1] * (x.ndim - 2)),)
+
+
 CORRECTED = [
-    Erf, CastLike, GridSample, AffineGrid, LpNormalization, MeanVarianceNormalization, Gelu, GatherElements,
+    ConvTranspose, Erf, CastLike, GridSample, AffineGrid, LpNormalization, MeanVarianceNormalization, Gelu, GatherElements,
     CausalConvWithState, MaxPool, DeformConv, LRN, Pad,
+    GlobalMaxPool, GlobalLpPool, LpPool, LinearRegressor,
 ]

@@ -139,12 +139,12 @@ def _split_channels(op: Any, x: Any, group: int, d: int) -> Any:
 
 
 def _transposed_padding(x: Any, y: Any, win: Window, auto_pad: str, extra: list[int]) -> Window:
+    """Return the padding that `output_shape` or SAME implies; an output longer than all kernels reach grows at its end."""
     d = len(win.kernel)
-    lengths, out = spatial(x, d), spatial(y, d)
     begin, end = [], []
-    for n, o, s, span, e in zip(lengths, out, win.strides, win.spans, extra, strict=True):
+    for n, o, s, span, e in zip(spatial(x, d), spatial(y, d), win.strides, win.spans, extra, strict=True):
         total = s * (n - 1) + e + span - o
-        less, more = total // 2, total - total // 2
-        begin.append(more if auto_pad == "SAME_LOWER" else less)
-        end.append(less if auto_pad == "SAME_LOWER" else more)
+        begin.append(0 if total < 0 else total // 2 if auto_pad == "SAME_UPPER" else total - total // 2)
+        # what output_padding adds at the end is no padding to take away
+        end.append(total - begin[-1] - e)
     return Window(win.kernel, win.strides, win.dilations, begin, end)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from benchmarks.networks import BasicBlock, Bottleneck, ResNet
+from reference.relevance_zennit import summing
+from torch import Tensor, nn
 
 
 def vgg11(width: int = 8, norm: bool = False, side: int = 32) -> nn.Module:
@@ -42,3 +45,39 @@ def alexnet(width: int = 8) -> nn.Module:
     ]
     head = [nn.Dropout(), nn.Linear(4 * w * 9, 64), nn.ReLU(), nn.Dropout(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)]
     return nn.Sequential(nn.Sequential(*features), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Sequential(*head))
+
+
+class SummedBlock(BasicBlock):
+    """A residual block whose addition is a module of its own, so that Zennit can see it."""
+
+    def __init__(self, c: int, width: int, stride: int) -> None:
+        super().__init__(c, width, stride)
+        self.add = summing()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, width, H/stride, W/stride)."""
+        y = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        out: Tensor = self.relu2(self.add(torch.stack([y, self.shortcut(x)], dim=-1)))
+        return out
+
+
+class SummedBottleneck(Bottleneck):
+    """The same for blocks of three convolutions."""
+
+    def __init__(self, c: int, width: int, stride: int) -> None:
+        super().__init__(c, width, stride)
+        self.add = summing()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, 4 width, H/stride, W/stride)."""
+        y = self.relu2(self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x))))))
+        out: Tensor = self.relu3(self.add(torch.stack([self.bn3(self.conv3(y)), self.shortcut(x)], dim=-1)))
+        return out
+
+
+def summed(net: ResNet, layers: list[int], width: int) -> nn.Module:
+    """Return a residual network with the same weights and visible additions."""
+    block = SummedBottleneck if any(isinstance(m, Bottleneck) for m in net.modules()) else SummedBlock
+    twin = ResNet(block, layers, width, net.head[-1].out_features)
+    twin.load_state_dict(net.state_dict())
+    return twin.eval()

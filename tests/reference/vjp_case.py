@@ -53,13 +53,15 @@ class Case:
 
     def model(self) -> onnx.ModelProto:
         """The node alone; what is not explained is an initializer."""
-        node = helper.make_node(
+        return self._model(self.node())
+
+    def node(self) -> onnx.NodeProto:
+        return helper.make_node(
             self.operator.rpartition("::")[2],
             [f"x{i}" if a is not None else "" for i, a in enumerate(self.inputs)],
             [f"y{i}" if self.used is None or i in self.used else "" for i in range(self.outputs)],
             domain=self.domain, **self.attributes,
         )
-        return self._model(node)
 
     def _model(self, node: onnx.NodeProto) -> onnx.ModelProto:
         inputs = [helper.make_tensor_value_info(f"x{i}", helper.np_dtype_to_tensor_dtype(self.inputs[i].dtype),

@@ -9,14 +9,13 @@ from reference.vjp_case import Case
 
 MODES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
 X = normal(2, 3, 5, 4)
-LIMITS = "ONNX Runtime resizes in one or two axes behind two that stay"
 
 
 def resize(x: np.ndarray, scales: tuple[float, ...] | None = None, sizes: tuple[int, ...] | None = None, roi: tuple[float, ...] | None = None,
-           runtime_lacks: str = "", **attributes: object) -> Case:
+           fixed: str = "", **attributes: object) -> Case:
     inputs = (x, None if roi is None else floats(*roi), None if scales is None else floats(*scales), None if sizes is None else ints(*sizes))
     label = f" {scales or sizes}"
-    return Case("Resize", inputs, attributes, label=label, wrt=(0,), runtime_lacks=runtime_lacks)
+    return Case("Resize", inputs, attributes, label=label, wrt=(0,), fixed=fixed)
 
 
 RESIZED = [
@@ -24,10 +23,10 @@ RESIZED = [
       for c in MODES for s, t in ((2, 3), (0.6, 1.5))),
     *(resize(X, (1, 1, 1.6, 0.7), mode="nearest", nearest_mode=n, coordinate_transformation_mode="asymmetric")
       for n in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")),
-    *(resize(X, (1, 1, 0.6, 0.5), mode=m, antialias=1, runtime_lacks="") for m in ("linear", "cubic")),
+    *(resize(X, (1, 1, 0.6, 0.5), mode=m, antialias=1) for m in ("linear", "cubic")),
     *(resize(X, (1, 1, 0.8, 1.3), mode="cubic", exclude_outside=1, cubic_coeff_a=a) for a in (-0.5, -0.75)),
     *(resize(X, sizes=(7, 8), axes=[2, 3], mode="linear", keep_aspect_ratio_policy=p) for p in ("stretch", "not_larger", "not_smaller")),
-    resize(X, sizes=(2, 3, 10, 2), mode="linear"),
+    resize(X, sizes=(2, 3, 10, 2), mode="linear", fixed="the sizes name the batch"),
     resize(X, (2.0, 0.5), axes=[3, 2], mode="linear"),
     resize(X, (1, 1, 2, 2), roi=(0, 0, 0.2, 0.3, 1, 1, 0.9, 1.1), mode="linear", coordinate_transformation_mode="tf_crop_and_resize",
            extrapolation_value=7.0),
@@ -45,9 +44,9 @@ ROWS = [
     Case("AffineGrid", (normal(2, 3, 4), ints(2, 1, 2, 3, 4))),
     *(Case("RoiAlign", (normal(2, 2, 7, 8), ROIS, ints(0, 1, 1)), {
         "output_height": 2, "output_width": 3, "sampling_ratio": s, "mode": m, "coordinate_transformation_mode": c, "spatial_scale": 0.8,
-    }, wrt=(0,)) for s in (0, 2) for m in ("avg", "max") for c in ("half_pixel", "output_half_pixel")),
+    }, wrt=(0,), runtime_lacks="RoiAlign of opset 22") for s in (0, 2) for m in ("avg", "max") for c in ("half_pixel", "output_half_pixel")),
     Case("ai.onnx.ml::Scaler", (normal(2, 3),), {"offset": [0.1, 0.2, 0.3], "scale": [1.0, 2.0, -0.5]}),
-    Case("ai.onnx.ml::Imputer", (np.array([[1, 2, 3], [2, 5, 1]], np.float32),), {"imputed_value_floats": [9.0], "replaced_value_float": 5.0}),
+    Case("ai.onnx.ml::Imputer", (np.array([[1, 2, 3], [2, 6, 1]], np.float32),), {"imputed_value_floats": [9.0], "replaced_value_float": 5.0}),
     *(Case("ai.onnx.ml::LinearRegressor", (normal(2, 3),), {
         "coefficients": [0.5, -0.3, 0.2, 0.1, 0.7, -0.4], "intercepts": [0.1, 0.2], "targets": 2, "post_transform": p,
     }) for p in ("NONE", "SOFTMAX", "LOGISTIC")),

@@ -1,0 +1,75 @@
+"""A private PostgreSQL cluster for tests: started as an ordinary user, on a unix socket in a short folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from workers.tether import tied
+
+NOBODY = "65534"
+"""Who runs the cluster where the tests run as root, which initdb refuses."""
+
+
+def programs() -> Path | None:
+    """Return the folder of the server's programs, if it is installed."""
+    on_path = shutil.which("initdb")
+    places = [Path(on_path).parent] if on_path else []
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((p for p in places if (p / "initdb").exists() and (p / "postgres").exists()), None)
+
+
+class Cluster:
+    """A running server; every database in it starts empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def database(self) -> str:
+        """Make a database and return its URL for the ledger."""
+        self._count += 1
+        name = f"ledger{self._count}"
+        with psycopg.connect(f"host={self._folder} dbname=postgres user=tests", autocommit=True) as admin:
+            admin.execute(f"create database {name}")
+        return f"postgresql+psycopg://tests@/{name}?host={self._folder}"
+
+
+@contextmanager
+def cluster(bin: Path) -> Iterator[Cluster]:
+    """Start a cluster and stop it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="oxp-pg-"))
+    user = [] if os.getuid() else ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    if user:
+        os.chown(folder, int(NOBODY), int(NOBODY))
+    data = folder / "data"
+    options = ["-A", "trust", "-U", "tests", "-E", "UTF8", "--no-locale", "--no-sync", "-D", str(data)]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C"}
+    subprocess.run([*user, bin / "initdb", *options], env=environment, check=True, capture_output=True)
+    command = [*user, str(bin / "postgres"), "-D", str(data), "-k", str(folder)]
+    command += ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"]
+    with (folder / "log").open("ab") as log:
+        server = subprocess.Popen(tied(command), cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log)
+    try:
+        _wait(folder, bin, server)
+        yield Cluster(folder)
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(folder: Path, bin: Path, server: subprocess.Popen[bytes]) -> None:
+    ready = [str(bin / "pg_isready"), "-q", "-h", str(folder), "-U", "tests", "-d", "postgres", "-t", "1"]
+    for _ in range(100):
+        if subprocess.run(ready, check=False).returncode == 0:
+            return
+        assert server.poll() is None, (folder / "log").read_text()[-2000:]
+    raise AssertionError((folder / "log").read_text()[-2000:])
