@@ -13,7 +13,8 @@ from onnx_ir.passes import common
 from .build import Dims, dimensions
 from .passes.apart import set_apart
 from .passes.batch_norm import fold_batch_norm
-from .passes.constants import fold_constants
+from .passes.constants import LARGEST, fold_constants
+from .passes.fuse_operators import fuse_operators
 from .passes.opset import inline_functions, to_opset
 from .passes.probe import is_vague, sharpen
 from .passes.shapes import BATCH, infer, set_input_shapes, set_input_values
@@ -22,6 +23,7 @@ from .passes.unfold import Known, is_open, unfold
 from .passes.widen import widen
 
 Shapes = Mapping[str, list[int | str | None]]
+PROBED = 4096
 
 
 def to_ir(proto: onnx.ModelProto) -> ir.Model:
@@ -59,10 +61,12 @@ class _Start:
     shapes: Shapes
     keep: Collection[str]
     values: Mapping[str, np.ndarray]
+    folded: int = LARGEST
+    """Values of the largest constant that is computed before the run."""
 
     def of(self, items: int) -> _Start:
-        """Return the same with a number of items."""
-        return replace(self, shapes={n: [items if d == BATCH else d for d in s] for n, s in self.shapes.items()})
+        """Return the same with a number of items, to learn shapes from: weights are left as they are."""
+        return replace(self, folded=PROBED, shapes={n: [items if d == BATCH else d for d in s] for n, s in self.shapes.items()})
 
 
 def _agreed(start: _Start) -> Known:
@@ -86,7 +90,8 @@ def _prepare(start: _Start, assume: Known) -> tuple[ir.Model, Known]:
     known = unfold(model, assume)
     widen(model)
     unflatten_softmax(model)
-    fold_constants(model)
+    fold_constants(model, start.folded)
+    fuse_operators(model, keep)
     fold_batch_norm(model, keep)
     common.AddDefaultAttributesPass()(model)
     common.RemoveUnusedNodesPass()(model)

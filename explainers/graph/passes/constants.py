@@ -30,11 +30,11 @@ _KEEP = frozenset(
 )
 
 
-def fold_constants(model: ir.Model) -> None:
+def fold_constants(model: ir.Model, largest: int = LARGEST) -> None:
     """Replace nodes whose inputs are all constant by their values, and Shape of a known shape by that shape."""
     graph = model.graph
     for node in list(graph):
-        value = _shape_of(node) if node.op_type == "Shape" else _evaluate(node)
+        value = _shape_of(node) if node.op_type == "Shape" else _evaluate(node, largest)
         if value is not None:
             _replace(graph, node, value)
 
@@ -51,7 +51,7 @@ def _shape_of(node: ir.Node) -> Numbers | None:
     return np.array(dims, np.int64) if all(isinstance(d, int) for d in dims) else None
 
 
-def _evaluate(node: ir.Node) -> Numbers | None:
+def _evaluate(node: ir.Node, largest: int) -> Numbers | None:
     from onnx.reference import ReferenceEvaluator
 
     inputs = [v for v in node.inputs if v is not None]
@@ -61,9 +61,9 @@ def _evaluate(node: ir.Node) -> Numbers | None:
     if not inputs and node.op_type != "Constant":
         return None
     out = node.outputs[0]
-    size = math.prod(d for d in out.shape if isinstance(d, int)) if out.shape is not None else LARGEST + 1
+    size = math.prod(d for d in out.shape if isinstance(d, int)) if out.shape is not None else largest + 1
     if node.op_type != "Constant" and (
-        size > LARGEST or out.shape is None or not all(isinstance(d, int) for d in out.shape)
+        size > largest or out.shape is None or not all(isinstance(d, int) for d in out.shape)
     ):
         return None
     feeds: dict[str, Any] = {v.name: v.const_value.numpy() for v in inputs if v.name and v.const_value is not None}
