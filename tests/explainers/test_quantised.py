@@ -187,3 +187,21 @@ def test_a_quantiser_in_blocks_passes_by_block() -> None:
     found = session.run(["attribution.x"], {"x": values, "target_weights": np.ones((2, 6), np.float32)})[0]
     edge = np.repeat(scales * 127.5, 3, 0).T
     np.testing.assert_allclose(found, (values <= edge).astype(np.float32), atol=1e-6)
+
+
+def test_the_account_says_how_far_rounding_has_moved_the_score() -> None:
+    model, shape = CASES["QLinearMatMul"]
+    x = sample(shape)
+    found, weights = gradient(model, x)
+    real = np.clip(x, (0 - 128) * 0.05, (255 - 128) * 0.05) @ ((MATRIX.astype(np.float64) - 2) * 0.01)
+    clipped = np.clip(real, (0 - 120) * 0.1, (255 - 120) * 0.1)
+    expected = np.abs(((run(model, x) - clipped) * weights).sum(1))
+    np.testing.assert_allclose(found.account.per_item["drift"], expected, atol=1e-4)
+    assert (expected > 1e-3).all()
+
+
+def test_a_model_without_quantisers_has_no_drift() -> None:
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", 3]) for n in "xy")
+    graph = helper.make_graph([helper.make_node("Exp", ["x"], ["y"])], "g", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    assert "drift" not in gradient(model, sample((2, 3)))[0].account.per_item
