@@ -216,12 +216,22 @@ class Run:
 
         `opened`: embeddings, casts and an `at` are fed from outside, so that they can be moved.
         """
+        params = self._movable(params)
         request = Request(method, params, self.request.target, self.request.seed, opened)
         explainer = self.compiled(request, frozen=True)
         reader = Request("points/values", params, self.request.target)
         rows = Rows(self, explainer, lambda: self.compiled(reader, frozen=True), self.weights_for(explainer))
         self.driven = self.driven or rows
         return rows
+
+    def _movable(self, params: Params) -> Params:
+        """Hold fixed what all items share, such as a state, unless it is asked for by name."""
+        can = self.explained_inputs
+        own = [n for n in can if self.axes[n] is not None]
+        held = (
+            params.explain_inputs is None and 0 < len(own) < len(can) and getattr(params, "at", None) is None
+        )
+        return params.model_copy(update={"explain_inputs": own}) if held else params
 
     def rows_explainer(self, method: str, params: Params) -> Rows:
         """Return what explains rows of whole feeds: it gives the method's arrays and `account.score`, rows first."""

@@ -35,16 +35,17 @@ def class_map(graph: ExplanationGraph, layer: ir.Value, *, plus_plus: bool) -> i
             f"{layer.name!r} has {rank} axes; Grad-CAM needs feature maps (N, channels, space)",
             pointer="/params/layer",
         )
-    g, space = layer_gradient(graph, layer), list(range(2, rank))
+    g, over = layer_gradient(graph, layer), list(range(2, rank))
     if plus_plus:
         # with the score under an exponential, its higher derivatives are powers of g
         square, cube = op.Mul(g, g), op.Mul(op.Mul(g, g), g)
-        below = op.Add(op.Mul(square, 2.0), op.Mul(op.ReduceSum(layer, space, keepdims=1), cube))
+        below = op.Add(op.Mul(square, 2.0), op.Mul(op.ReduceSum(layer, over, keepdims=1), cube))
         share = op.Div(square, op.Where(op.Less(op.Abs(below), TINY), 1.0, below))
-        weights = op.ReduceSum(op.Mul(share, op.Relu(g)), space, keepdims=1)
+        weights = op.ReduceSum(op.Mul(share, op.Relu(g)), over, keepdims=1)
     else:
-        weights = op.ReduceMean(g, space, keepdims=1)
+        weights = op.ReduceMean(g, over, keepdims=1)
     cam: ir.Value = op.Relu(op.ReduceSum(op.Mul(weights, layer), [1], keepdims=1))
+    cam.shape = ir.Shape([1 if i == 1 else d for i, d in enumerate(layer.shape or [])])
     return cam
 
 
@@ -53,9 +54,9 @@ def spread(op: Builder, cam: ir.Value, leaf: Leaf) -> Any:
     x = leaf.source
     dims = dimensions(x) or []
     last = _channels_last(leaf)
-    space = range(1, len(dims) - 1) if last else range(2, len(dims))
-    lengths = op.Concat(*(op.Slice(op.shape(x), [i], [i + 1]) for i in space), axis=0)
-    wide = _resize(op, cam, lengths, len(dims))
+    over = range(1, len(dims) - 1) if last else range(2, len(dims))
+    lengths = op.Concat(*(op.Slice(op.shape(x), [i], [i + 1]) for i in over), axis=0)
+    wide = _resize(op, _of_rank(op, cam, len(dims)), lengths, len(dims))
     if last:
         wide = op.Transpose(wide, perm=[0, *range(2, len(dims)), 1])
     wide = op.expand_like(wide, x)
@@ -63,8 +64,25 @@ def spread(op: Builder, cam: ir.Value, leaf: Leaf) -> Any:
 
 
 def _channels_last(leaf: Leaf) -> bool:
-    lengths = list(leaf.source.shape or [])[1:]
-    return axes_of(InputCard(), [d if isinstance(d, int) else None for d in lengths]).endswith("C")
+    lengths = [d if isinstance(d, int) else None for d in list(leaf.source.shape or [])[1:]]
+    card = InputCard(kind="series" if len(lengths) == 2 else "image")
+    return axes_of(card, lengths).endswith("C")
+
+
+def space(layer: ir.Value, rank: int) -> list[int] | None:
+    """Return the axes that a layer shares with inputs of this rank: those of length 1 may stand beside; None if it cannot."""
+    dims = dimensions(layer) or []
+    axes = list(range(2, len(dims)))
+    # exporters run convolutions over time as such over images of height 1
+    idle = [i for i in axes if dims[i] == 1][: len(dims) - rank]
+    return [i for i in axes if i not in idle] if len(dims) - len(idle) == rank > 2 else None
+
+
+def _of_rank(op: Builder, cam: ir.Value, rank: int) -> ir.Value:
+    axes = space(cam, rank) or []
+    idle = [i for i in range(2, len(dimensions(cam) or [])) if i not in axes]
+    out: ir.Value = op.Squeeze(cam, idle) if idle else cam
+    return out
 
 
 def _resize(op: Builder, cam: ir.Value, lengths: ir.Value, rank: int) -> Any:

@@ -17,7 +17,7 @@ from .reference import Reference
 from .table import VJPS, Backward, key
 
 EPS = 1e-6
-"""Where an input differs by less, the gradient stands for the quotient of differences."""
+"""Where an input differs by a smaller share of itself, the gradient stands for the quotient of differences."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -26,9 +26,11 @@ def _words(text: str) -> frozenset[str]:
 
 LINEAR = _words(
     """
-    Add AveragePool BatchNormalization Cast CastLike Concat CumSum DepthToSpace Dropout Expand Flatten
-    Gather GatherElements GatherND GlobalAveragePool Identity Mean Neg Pad ReduceMean ReduceSum Reshape
-    Resize ReverseSequence Slice SpaceToDepth Split Squeeze Sub Sum Tile Transpose Trilu Unsqueeze Where
+    Add AveragePool BatchNormalization Cast CastLike CenterCropPad Col2Im Compress Concat CumSum DFT
+    DepthToSpace DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND
+    GlobalAveragePool Identity Mean Neg Pad ReduceMean ReduceSum Reshape Resize ReverseSequence STFT
+    ScatterElements ScatterND Slice SpaceToDepth Split Squeeze Sub Sum Tile Transpose Trilu Unsqueeze
+    Where
     """
 )
 """Linear in all inputs that carry a signal: the derivative itself."""
@@ -41,8 +43,8 @@ PRODUCTS = _words(
 ELEMENTWISE = _words(
     """
     Abs Acos Acosh Asin Asinh Atan Atanh Celu Clip Cos Cosh Elu Erf Exp Gelu HardSigmoid HardSwish
-    LeakyRelu Log Max Min Mish PRelu Pow Reciprocal Relu Selu Shrink Sigmoid Sin Sinh Softplus Softsign
-    Sqrt Swish Tan Tanh ThresholdedRelu
+    LeakyRelu Log Max Min Mish PRelu Pow QuantizeLinear Reciprocal Relu Selu Shrink Sigmoid Sin Sinh
+    Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu
     """
 )
 """Functions of one changing input, value by value: dy / dx."""
@@ -63,7 +65,19 @@ class Differences:
 
     def delta(self, x: ir.Value) -> Any:
         """Return how far a tensor is from its baseline."""
-        return self.op.Sub(x, self.ref[x]) if x in self.ref else self.op.zeros_like(x)
+        if x not in self.ref:
+            return self.op.zeros_like(x)
+        pair = (x, self.ref[x])
+        if not is_float(x):
+            # what is quantised is counted in its steps
+            pair = tuple(self.op.Cast(v, to=int(ir.DataType.FLOAT)) for v in pair)
+        return self.op.Sub(*pair)
+
+    def quotient(self, dy: Any, x: ir.Value, otherwise: Any) -> Any:
+        """Return dy / dx, or the other value where x hardly changes."""
+        op, dx = self.op, self.delta(x)
+        small = op.LessOrEqual(op.Abs(dx), op.Mul(op.Max(op.Abs(x), op.Abs(self.ref[x])), EPS))
+        return op.Where(small, otherwise, op.Div(dy, op.Where(small, 1.0, dx)))
 
     def mean(self, x: ir.Value | None) -> Any:
         """Return the mean of a tensor and its baseline."""
@@ -100,10 +114,8 @@ class Differences:
             slopes = plain.rule(op, g, y, *xs, **attributes)
             slope = slopes[i] if isinstance(slopes, tuple | list) else slopes
             tangent = slope() if callable(slope) else slope
-            dx = self.delta(xs[i])
-            small = op.Less(op.Abs(dx), EPS)
-            secant = op.Mul(g, op.Div(self.delta(y), op.Where(small, 1.0, dx)))
-            return [op.Where(small, tangent, secant) if k == i else None for k in range(len(xs))]
+            passed = self.quotient(op.Mul(g, self.delta(y)), xs[i], tangent)
+            return [passed if k == i else None for k in range(len(xs))]
 
         return rule
 
@@ -139,9 +151,7 @@ class Differences:
                 back(op.Where(rises, moved, zero), y, x),
                 back(op.Where(rises, zero, moved), there, self.ref[x]),
             )
-            dx = self.delta(x)
-            small = op.Less(op.Abs(dx), EPS)
-            return op.Where(small, back(slope, y, x), op.Div(credit, op.Where(small, 1.0, dx)))
+            return self.quotient(credit, x, back(slope, y, x))
 
         return rule
 
@@ -192,7 +202,7 @@ def refuse_uncovered(path: Path, ref: Reference) -> None:
 def _fault(node: ir.Node, active: Collection[ir.Value], ref: Reference) -> str:
     kind, changing = kind_of(node), [v for v in node_inputs(node) if v in active]
     if not kind:
-        return "a non-linear function of several values, for which DeepLIFT has no rule"
+        return "DeepLIFT has no rule for this function of several values"
     if any(v in ref and v not in active for v in node_inputs(node)):
         return "decides by a condition that differs between input and baseline"
     several = len(changing) > 1
@@ -200,6 +210,8 @@ def _fault(node: ir.Node, active: Collection[ir.Value], ref: Reference) -> str:
         return "a non-linear function of several inputs that change, for which DeepLIFT has no rule"
     if kind == "normalisation" and several:
         return "its scale changes with the input, for which DeepLIFT has no rule"
+    if node.op_type.startswith("Scatter") and _attribute(node, "reduction", "none") not in ("none", "add"):
+        return "DeepLIFT has no rule for this way of joining values"
     if kind == "product" and key(node) == "Einsum" and len(changing) > 2:
         return "a product of more than two factors that change"
     if (
@@ -209,3 +221,7 @@ def _fault(node: ir.Node, active: Collection[ir.Value], ref: Reference) -> str:
     ):
         return "its scale changes with the input, for which DeepLIFT has no rule"
     return ""
+
+
+def _attribute(node: ir.Node, name: str, default: str) -> str:
+    return node.attributes[name].as_string() if name in node.attributes else default

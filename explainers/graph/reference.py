@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from ..baselines import BaselineParams, Subject, blurred, constant, given_for, subject
 from ..errors import InvalidRequest
-from .build import Builder, dimensions
+from .build import Builder, dimensions, sum_per_item
 from .leaves import Leaf
 from .passes.shapes import BATCH
 from .paths import node_inputs
@@ -109,15 +109,24 @@ def _blurred(op: Builder, x: ir.Value, axis: int, of: Subject, params: BaselineP
 def balance(graph: ExplanationGraph, target: ir.Value, arrays: dict[str, ir.Value]) -> dict[str, ir.Value]:
     """Return, per item, the score at the baseline and what the attributions miss of the difference to it."""
     op = graph.op
-    before, after = (_per_item(op, op.Mul(v, graph.weights), v) for v in (target, graph.target))
+    before, after = (
+        sum_per_item(op, _with_shape(op.Mul(v, graph.weights), graph.target)) for v in (target, graph.target)
+    )
     delta = op.Sub(after, before)
     for leaf in graph.leaves:
         delta = op.Sub(delta, _per_item(op, arrays[f"attribution.{leaf.name}"], leaf.source))
     return {"account.baseline_score": before, "account.delta": delta}
 
 
+def _with_shape(a: ir.Value, like: ir.Value) -> ir.Value:
+    a.shape = like.shape
+    return a
+
+
 def _per_item(op: Builder, a: ir.Value, like: ir.Value) -> ir.Value:
-    """Sum over all axes but the items'; a tensor without such an axis is one item's, or shared by all."""
+    """Sum over all axes but the items', wherever that is; an input without such an axis is one item's, or shared by all."""
+    if like.producer() is not None:
+        return sum_per_item(op, _with_shape(a, like))
     rank = len(dimensions(like) or [])
     if BATCH not in (dimensions(like) or []):
         whole: ir.Value = op.Reshape(op.ReduceSum(a, keepdims=0), [1])

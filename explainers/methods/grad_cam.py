@@ -48,5 +48,7 @@ def grad_cam(graph: ExplanationGraph, params: GradCamParams) -> dict[str, Any]:
 
 
 def _fits(leaf: Leaf, layer: Any) -> bool:
-    rank = None if leaf.source.shape is None else len(leaf.source.shape)
-    return leaf.kind != "embedding" and rank is not None and rank > 2 and rank == len(layer.shape or [])
+    from ..graph.cam import space
+
+    known = leaf.kind != "embedding" and leaf.source.shape is not None
+    return known and space(layer, len(leaf.source.shape or [])) is not None
