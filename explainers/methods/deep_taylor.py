@@ -17,7 +17,9 @@ class DeepTaylorParams(RelevanceParams):
     """Parameters of `deep_taylor`."""
 
 
-@method(family="backward", paper="Montavon et al., 2017, Pattern Recognition 65, arXiv:1512.02479", compiled=True)
+@method(
+    family="backward", paper="Montavon et al., 2017, Pattern Recognition 65, arXiv:1512.02479", compiled=True
+)
 def deep_taylor(graph: ExplanationGraph, params: DeepTaylorParams) -> dict[str, Any]:
     """What speaks for a positive score, by a Taylor expansion at every neuron: positive contributions only."""
     from ..relevance.flowback import Relevance

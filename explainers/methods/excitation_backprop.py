@@ -19,7 +19,8 @@ class ExcitationBackpropParams(RelevanceParams):
     """Parameters of `excitation_backprop`."""
 
     contrastive: bool = Field(
-        False, description="Subtract what excites the target's dual, the same output with its last weights negated."
+        False,
+        description="Subtract what excites the target's dual, the same output with its last weights negated.",
     )
 
 
@@ -30,4 +31,6 @@ def excitation_backprop(graph: ExplanationGraph, params: ExcitationBackpropParam
 
     numbers = Numbers(bias="drop", stabilizer=params.stabilizer.build())
     composite = CONTRASTIVE if params.contrastive else EXCITATION
-    return Relevance(graph, composite, numbers, params).attributions(graph.op.Mul(graph.weights, graph.target))
+    return Relevance(graph, composite, numbers, params).attributions(
+        graph.op.Mul(graph.weights, graph.target)
+    )

@@ -16,7 +16,9 @@ from ..graph.table import attributes
 from ..types import Array, Card, InputCard
 from .params import Bound, Bounds
 
-_MONOTONE = frozenset({"movement", "scaling", "sum", "activation", "winner", "average", "normalisation", "quantiser"})
+_MONOTONE = frozenset(
+    {"movement", "scaling", "sum", "activation", "winner", "average", "normalisation", "quantiser"}
+)
 
 
 def of_input(name: str, low: Bounds, high: Bounds, card: Card) -> tuple[Bound, Bound] | None:
@@ -32,15 +34,24 @@ def _one(given: Bounds, name: str, stated: Bound | None) -> Bound | None:
 
 
 def at_node(
-    op: Builder, x: ir.Value, nodes: Sequence[ir.Node], families: Mapping[ir.Node, str], leaves: Sequence[Leaf],
-    boxes: Mapping[str, tuple[Bound, Bound] | None], card: Card,
+    op: Builder,
+    x: ir.Value,
+    nodes: Sequence[ir.Node],
+    families: Mapping[ir.Node, str],
+    leaves: Sequence[Leaf],
+    boxes: Mapping[str, tuple[Bound, Bound] | None],
+    card: Card,
 ) -> tuple[Any, Any]:
     """Return the least and greatest values of a tensor that lies before every linear operator."""
     between = _between(x, nodes)
     ends = []
     for end in (0, 1):
-        held = {v: _fill(op, v, leaf, boxes[leaf.name], end, card) for leaf in leaves for v in leaf.values
-                if v is x or any(v in n.inputs for n in between)}
+        held = {
+            v: _fill(op, v, leaf, boxes[leaf.name], end, card)
+            for leaf in leaves
+            for v in leaf.values
+            if v is x or any(v in n.inputs for n in between)
+        }
         ends.append(_replay(op, x, between, families, held))
     low, high = ends
     # a falling step on the way (a negative scale) exchanges the two
@@ -50,7 +61,9 @@ def at_node(
 def feeding(x: ir.Value, nodes: Sequence[ir.Node], leaves: Sequence[Leaf]) -> list[Leaf]:
     """Return the inputs from which a tensor comes."""
     between = _between(x, nodes)
-    return [leaf for leaf in leaves if any(v is x or any(v in n.inputs for n in between) for v in leaf.values)]
+    return [
+        leaf for leaf in leaves if any(v is x or any(v in n.inputs for n in between) for v in leaf.values)
+    ]
 
 
 def _between(x: ir.Value, nodes: Sequence[ir.Node]) -> list[ir.Node]:
@@ -64,13 +77,19 @@ def _between(x: ir.Value, nodes: Sequence[ir.Node]) -> list[ir.Node]:
 
 
 def _replay(
-    op: Builder, x: ir.Value, between: Sequence[ir.Node], families: Mapping[ir.Node, str], held: dict[ir.Value, Any]
+    op: Builder,
+    x: ir.Value,
+    between: Sequence[ir.Node],
+    families: Mapping[ir.Node, str],
+    held: dict[ir.Value, Any],
 ) -> Any:
     for node in between:
         if families.get(node) not in _MONOTONE:
             raise InvalidRequest(
                 f"z_box cannot bring the bounds of the inputs through {node_name(node)!r} ({node.op_type}); "
-                "choose another rule for the first layer", pointer="/params/composite")
+                "choose another rule for the first layer",
+                pointer="/params/composite",
+            )
         inputs = [held.get(v, v) if v is not None else None for v in node.inputs]
         made = op.node(node.op_type, inputs, attributes(node), outputs=len(node.outputs), domain=node.domain)
         held.update(zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=True))
@@ -82,12 +101,15 @@ def _fill(op: Builder, v: ir.Value, leaf: Leaf, box: tuple[Bound, Bound] | None,
         why = "its values are embeddings" if leaf.kind == "embedding" else "the bounds are not known"
         raise InvalidRequest(
             f"z_box cannot be applied to input {leaf.name!r}: {why}. Give `low` and `high`, in the parameters or on the model's "
-            "card, or choose a composite without z_box, such as epsilon_plus_flat", pointer="/params/low")
+            "card, or choose a composite without z_box, such as epsilon_plus_flat",
+            pointer="/params/low",
+        )
     dtype = (v.dtype or ir.DataType.FLOAT).numpy()
     dims = dimensions(v) or []
     wide = _spread(np.asarray(box[end], dtype), dims, leaf.name, card.input(leaf.name))
-    if all(isinstance(d, int) for d in dims[1:]):
-        return op.constant(np.broadcast_to(wide, [1, *dims[1:]] if dims else []).astype(dtype))
+    item = [d for d in dims[1:] if isinstance(d, int)]
+    if len(item) == len(dims) - 1:
+        return op.constant(np.broadcast_to(wide, [1, *item]).astype(dtype))
     return op.Expand(op.constant(wide), op.Shape(v))
 
 
@@ -100,8 +122,8 @@ def _spread(a: Array, dims: list[Any], name: str, card: InputCard) -> Array:
     try:
         np.broadcast_shapes(a.shape, known)
     except ValueError as e:
-        raise InvalidRequest(f"a bound of shape {list(a.shape)} does not fit input {name!r} of shape {dims}",
-                             pointer="/params/low") from e
+        raise InvalidRequest(
+            f"a bound of shape {list(a.shape)} does not fit input {name!r} of shape {dims}",
+            pointer="/params/low",
+        ) from e
     return a
-
-

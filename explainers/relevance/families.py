@@ -12,7 +12,17 @@ from ..graph.paths import is_float
 from ..graph.table import key
 
 Family = Literal[
-    "linear", "bilinear", "gate", "scaling", "activation", "sum", "average", "winner", "movement", "normalisation", "softmax",
+    "linear",
+    "bilinear",
+    "gate",
+    "scaling",
+    "activation",
+    "sum",
+    "average",
+    "winner",
+    "movement",
+    "normalisation",
+    "softmax",
     "quantiser",
 ]
 
@@ -35,10 +45,24 @@ FAMILIES: dict[str, str] = {
 }
 _OF = {operator: family for family, operators in FAMILIES.items() for operator in operators.split()}
 GATES = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
-_CARRIES_A_GATE = frozenset({
-    "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Slice", "Split", "Cast", "Flatten", "Gather", "Tile",
-    "Dropout", "Concat",
-})
+_CARRIES_A_GATE = frozenset(
+    {
+        "Identity",
+        "Reshape",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Expand",
+        "Slice",
+        "Split",
+        "Cast",
+        "Flatten",
+        "Gather",
+        "Tile",
+        "Dropout",
+        "Concat",
+    }
+)
 _THROUGH_A_CONSTANT = frozenset({"Mul", "Div", "Add", "Sub"})
 
 
@@ -84,8 +108,17 @@ def _pool(node: ir.Node, at: list[int]) -> str | None:
 
 
 _SPECIAL: dict[str, Callable[[ir.Node, list[int]], str | None]] = {
-    "Mul": _product, "Div": _quotient, "MatMul": _matrix, "Gemm": _matrix, "Conv": _matrix, "ConvTranspose": _matrix,
-    "Einsum": _matrix, "Pow": _power, "Resize": _resize, "Upsample": _resize, "LpPool": _pool,
+    "Mul": _product,
+    "Div": _quotient,
+    "MatMul": _matrix,
+    "Gemm": _matrix,
+    "Conv": _matrix,
+    "ConvTranspose": _matrix,
+    "Einsum": _matrix,
+    "Pow": _power,
+    "Resize": _resize,
+    "Upsample": _resize,
+    "LpPool": _pool,
 }
 
 
@@ -112,7 +145,9 @@ def _is_hard_sigmoid(node: ir.Node) -> bool:
     return low is not None and high is not None and float(low) == 0 and float(high) > 0
 
 
-def recipients(node: ir.Node, family: str, active: Collection[ir.Value], *, halves: bool, softmax: bool) -> list[int]:
+def recipients(
+    node: ir.Node, family: str, active: Collection[ir.Value], *, halves: bool, softmax: bool
+) -> list[int]:
     """Return which of a node's inputs receive relevance.
 
     `halves`: gates and bilinear operators share evenly; `softmax`: relevance passes a Softmax.

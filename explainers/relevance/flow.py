@@ -24,8 +24,10 @@ def place(graph: ir.Graph, gate: Gate | str, pointer: str) -> tuple[ir.Value, Ga
     for v in graph.inputs:
         if v.name == gate.node:
             return v, gate
-    raise TensorUnknown(f"the prepared graph has no node or tensor {gate.node!r}; it may have been merged into its neighbour",
-                        pointer=pointer)
+    raise TensorUnknown(
+        f"the prepared graph has no node or tensor {gate.node!r}; it may have been merged into its neighbour",
+        pointer=pointer,
+    )
 
 
 def mask(op: Any, v: ir.Value, gates: Sequence[Gate], pointer: str) -> Any:
@@ -34,7 +36,9 @@ def mask(op: Any, v: ir.Value, gates: Sequence[Gate], pointer: str) -> Any:
         return None
     dims = dimensions(v)
     if dims is None or not all(isinstance(d, int) for d in dims[1:]):
-        raise InvalidRequest(f"channels of {v.name!r} cannot be named: its shape is not known", pointer=pointer)
+        raise InvalidRequest(
+            f"channels of {v.name!r} cannot be named: its shape is not known", pointer=pointer
+        )
     m = np.zeros([1, *dims[1:]], (v.dtype or ir.DataType.FLOAT).numpy())  # type: ignore[list-item]
     for gate in gates:
         _open(m, gate, pointer)
@@ -48,16 +52,18 @@ def _open(m: Any, gate: Gate, pointer: str) -> None:
         for neuron in gate.neurons or []:
             m[(0, *neuron)] = 1
     except IndexError as e:
-        raise InvalidRequest(f"{gate.node!r} has shape {list(m.shape[1:])} behind the items: {e}", pointer=pointer) from e
+        raise InvalidRequest(
+            f"{gate.node!r} has shape {list(m.shape[1:])} behind the items: {e}", pointer=pointer
+        ) from e
 
 
 def stages(places: Sequence[ir.Value], nodes: Sequence[ir.Node]) -> list[list[ir.Value]]:
-    """Order the tensors through which relevance must flow from target to inputs; those that do not feed each other go together."""
+    """Order the tensors through which relevance must flow from target to inputs; independent ones together."""
     above: dict[ir.Value, set[ir.Value]] = {}
     for node in nodes:
         seen = {p for v in node.inputs if v is not None for p in above.get(v, set()) | ({v} & set(places))}
         above.update((y, seen) for y in node.outputs)
-    depth = {p: 0 for p in places}
+    depth = dict.fromkeys(places, 0)
     for _ in places:
         for p in places:
             for q in above.get(p, set()):

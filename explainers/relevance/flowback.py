@@ -18,7 +18,8 @@ from . import bounds, flow
 from .composites import Composite
 from .ledger import Entry, Ledger
 from .params import Gate, RelevanceParams
-from .passage import OVERRIDES, PASSAGES, Passage, force
+from .passage import Passage, force
+from .passages import OVERRIDES, PASSAGES
 from .plan import Plan, assign, backward_of, trace
 from .propagate import Site, propagate
 from .rules import Numbers, build
@@ -42,8 +43,10 @@ class Relevance:
         self.signs = Signs()
         self.ledger = Ledger(self.op, self.graph.target) if self.params.ledger else None
         self.sources = [v for leaf in self.graph.leaves for v in leaf.values]
-        self.boxes = {leaf.name: bounds.of_input(leaf.name, self.params.low, self.params.high, self.graph.card)
-                      for leaf in self.graph.leaves}
+        self.boxes = {
+            leaf.name: bounds.of_input(leaf.name, self.params.low, self.params.high, self.graph.card)
+            for leaf in self.graph.leaves
+        }
         self._masks = self._closed()
 
     def attributions(self, start: ir.Value) -> dict[str, ir.Value]:
@@ -56,17 +59,27 @@ class Relevance:
         for places, gates in self._stages(whole):
             seeds = self._open(self._walk(whole, places, seeds), places, gates)
         arrived = self._walk(whole, self.sources, seeds)
-        per_leaf = {leaf.name: [arrived[v] if v in arrived else self.op.zeros_like(v) for v in leaf.values]
-                    for leaf in self.graph.leaves}
+        per_leaf = {
+            leaf.name: [arrived[v] if v in arrived else self.op.zeros_like(v) for v in leaf.values]
+            for leaf in self.graph.leaves
+        }
         if self.ledger is not None:
             self.graph.facts["account.ledger"], self.graph.ledger = self.ledger.close()
         return self.graph.attributions(per_leaf, lambda x, r: r)
 
     def _trace(self, sources: Sequence[ir.Value], targets: Sequence[ir.Value]) -> Plan:
-        plan = trace(self.graph.model.graph, sources, targets, halves=self.composite.halves, softmax=self.composite.softmax)
+        plan = trace(
+            self.graph.model.graph,
+            sources,
+            targets,
+            halves=self.composite.halves,
+            softmax=self.composite.softmax,
+        )
         if not plan.nodes and not set(targets) & set(sources):
             names = ", ".join(v.name or "" for v in sources)
-            raise InvalidRequest(f"no relevance of {self.graph.target.name!r} reaches {names}", pointer="/target/output")
+            raise InvalidRequest(
+                f"no relevance of {self.graph.target.name!r} reaches {names}", pointer="/target/output"
+            )
         return plan
 
     def _stand_in(self, plan: Plan) -> None:
@@ -79,7 +92,9 @@ class Relevance:
                     plan.rules[node] = build(layer.rule, layer.numbers(self.numbers))
 
     def _report(self, plan: Plan) -> None:
-        self.graph.rules = [NodeRule(node=node_name(n), operator=key(n), rule=plan.label(n)) for n in plan.nodes]
+        self.graph.rules = [
+            NodeRule(node=node_name(n), operator=key(n), rule=plan.label(n)) for n in plan.nodes
+        ]
         self.graph.piecewise_constant = [node_name(n) for n in plan.piecewise_constant]
         self.graph.notes["composite"] = self.composite.name
         if self.composite.reason:
@@ -103,7 +118,9 @@ class Relevance:
             gates.setdefault(v, []).append(own)
         return [(places, gates) for places in flow.stages(list(gates), whole.nodes)] if gates else []
 
-    def _open(self, arrived: Cotangents, places: list[ir.Value], gates: dict[ir.Value, list[Gate]]) -> Cotangents:
+    def _open(
+        self, arrived: Cotangents, places: list[ir.Value], gates: dict[ir.Value, list[Gate]]
+    ) -> Cotangents:
         """Keep what arrived at the open parts of these tensors."""
         seeds = {}
         for v in places:
@@ -126,20 +143,27 @@ class Relevance:
 
     def _walk(self, whole: Plan, ends: Sequence[ir.Value], seeds: Cotangents) -> Cotangents:
         """Go from the seeds to the ends with the rules of the whole plan."""
-        part = self._trace(ends, list(seeds)) if set(ends) != set(self.sources) or self.graph.target not in seeds else whole
+        part = (
+            self._trace(ends, list(seeds))
+            if set(ends) != set(self.sources) or self.graph.target not in seeds
+            else whole
+        )
         nodes = [n for n in part.nodes if n in whole.families]
-        arrived = backward(self.op, nodes, part.active, seeds, lambda node: self._rule(whole, node, part.active))
-        return {v: self._through_blocks(v, r, None) if v.producer() is None else r for v, r in arrived.items()}
+        arrived = backward(
+            self.op, nodes, part.active, seeds, lambda node: self._rule(whole, node, part.active)
+        )
+        return {
+            v: self._through_blocks(v, r, None) if v.producer() is None else r for v, r in arrived.items()
+        }
 
     def _rule(self, plan: Plan, node: ir.Node, reached: set[ir.Value]) -> Backward:
         def rule(op: Any, r: Any, y: Any, *inputs: Any, **attributes: Any) -> Any:
             entry = self.ledger.open(node, plan.label(node)) if self.ledger is not None else None
-            many = isinstance(r, tuple)
-            rs = r if many else (r,)
+            rs = r if isinstance(r, tuple) else (r,)
             if entry is not None:
                 entry.came = [(v, t) for v, t in zip(rs, node.outputs, strict=False) if v is not None]
             rs = tuple(self._through_blocks(t, v, entry) for v, t in zip(rs, node.outputs, strict=False))
-            results = self._results(plan, node, rs if many else rs[0], attributes, _loser(entry, node))
+            results = self._results(plan, node, rs, attributes, _loser(entry, node))
             if entry is not None:
                 results = [force(v) for v in results]
                 _write_flow(entry, node, results, reached)
@@ -147,16 +171,27 @@ class Relevance:
 
         return backward_of(node, rule)
 
-    def _results(self, plan: Plan, node: ir.Node, r: Any, attributes: dict[str, Any], lose: Any) -> list[Any]:
+    def _results(
+        self, plan: Plan, node: ir.Node, rs: tuple[Any, ...], attributes: dict[str, Any], lose: Any
+    ) -> list[Any]:
         if node in plan.rules and node not in plan.overrides:
-            return self._linear(plan, node, r, lose)
+            return self._linear(plan, node, rs[0], lose)
         family = plan.families[node]
-        passage = Passage(self.op, node, r, attributes, plan.recipients[node], self._stabilizer(family), self.signs, lose,
-                          plan.rectified(node.outputs[0]))
+        passage = Passage(
+            self.op,
+            node,
+            rs,
+            attributes,
+            plan.recipients[node],
+            self._stabilizer(family),
+            self.signs,
+            lose,
+            plan.rectified(node.outputs[0]),
+        )
         if node in plan.overrides:
             return OVERRIDES[plan.overrides[node]](passage)
         if node in plan.adopted:
-            return passage.give(lambda i: r)
+            return passage.give(lambda i: rs[0])
         return PASSAGES[family](passage)
 
     def _stabilizer(self, family: str) -> Stabilizer:
@@ -168,8 +203,9 @@ class Relevance:
         linear, applied = plan.linear[node], plan.rules[node]
         site = Site(self.op, linear, applied, self.signs, plan.rectified(linear.z), lose)
         if applied.rule.needs_bounds:
-            site.bounds = bounds.at_node(self.op, linear.x, plan.nodes, plan.families, self.graph.leaves, self.boxes,
-                                         self.graph.card)
+            site.bounds = bounds.at_node(
+                self.op, linear.x, plan.nodes, plan.families, self.graph.leaves, self.boxes, self.graph.card
+            )
         results: list[Any] = [None] * len(node.inputs)
         results[linear.signal] = propagate(site, r)
         return results
@@ -183,6 +219,7 @@ def _one(v: ir.Value) -> Any:
 
 def _loser(entry: Entry | None, node: ir.Node) -> Callable[[str, Callable[[], Any]], None]:
     """Return what writes down a loss: nothing is emitted without a ledger."""
+
     def lose(kind: str, thunk: Callable[[], Any]) -> None:
         if entry is not None:
             entry.lost.setdefault(kind, []).append((thunk(), node.outputs[0]))

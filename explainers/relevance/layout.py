@@ -39,15 +39,25 @@ def positions(
                 behind[v] = max(behind.get(v, 0), level)
     linear = [n for n in nodes if families.get(n) == "linear"]
     deepest = max((before[n.outputs[0]] for n in linear), default=1)
-    return {n: Position(before[n.outputs[0]] == 1, behind.get(n.outputs[0], 0) == 0,
-                        (before[n.outputs[0]] - 1) / max(deepest - 1, 1)) for n in linear}
+    return {
+        n: Position(
+            before[n.outputs[0]] == 1,
+            behind.get(n.outputs[0], 0) == 0,
+            (before[n.outputs[0]] - 1) / max(deepest - 1, 1),
+        )
+        for n in linear
+    }
 
 
 def matches(match: Match, node: ir.Node, family: str, position: Position | None) -> bool:
     """Say whether a node is meant."""
     if match.family is None and match.node is None and match.operator is None and family != "linear":
         return False
-    if not (_named(match.node, node_name(node)) and _named(match.operator, key(node)) and _named(match.family, family)):
+    if not (
+        _named(match.node, node_name(node))
+        and _named(match.operator, key(node))
+        and _named(match.family, family)
+    ):
         return False
     if match.position is None:
         return True

@@ -48,9 +48,15 @@ class Ledger:
         """Return the figures, one row per item, and what each column is about."""
         columns, rows = [], []
         for e in self.entries:
-            sums = [self._sum(e.came), self._sum(e.went), self.op.Max(self._sum(e.came, True), self._sum(e.went, True))]
+            sums = [
+                self._sum(e.came),
+                self._sum(e.went),
+                self.op.Max(self._sum(e.came, True), self._sum(e.went, True)),
+            ]
             columns += sums + [self._sum(terms) for terms in e.lost.values()]
-            rows.append(LedgerRow(node=node_name(e.node), operator=key(e.node), rule=e.rule, absorbers=list(e.lost)))
+            rows.append(
+                LedgerRow(node=node_name(e.node), operator=key(e.node), rule=e.rule, absorbers=list(e.lost))
+            )
         wide = [self.op.Unsqueeze(c, [1]) for c in columns]
         return self.op.Concat(*wide, axis=1), rows
 
@@ -65,7 +71,11 @@ class Ledger:
 
     def _count(self) -> Any:
         # without an axis of items there is one
-        return self.op.Slice(self.op.Shape(self.items), [0], [1]) if _free(self.items) else self.op.constant(np.ones(1, np.int64))
+        return (
+            self.op.Slice(self.op.Shape(self.items), [0], [1])
+            if _free(self.items)
+            else self.op.constant(np.ones(1, np.int64))
+        )
 
     def _per_item(self, v: Any, like: ir.Value) -> Any:
         """Sum a tensor shaped like another one over everything but the items."""
@@ -77,7 +87,9 @@ class Ledger:
             others = [i for i in range(len(dims)) if dims[i] != BATCH]
             return self.op.ReduceSum(v, others, keepdims=0) if others else v
         # the items lead in what was merged with them
-        return self.op.ReduceSum(self.op.Reshape(v, self.op.Concat(self._count(), [-1], axis=0)), [1], keepdims=0)
+        return self.op.ReduceSum(
+            self.op.Reshape(v, self.op.Concat(self._count(), [-1], axis=0)), [1], keepdims=0
+        )
 
 
 def _free(v: ir.Value) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -47,7 +48,7 @@ class Linear:
         if (which, part) not in self._parts:
             v = self.node.inputs[self.weight] if which == "w" else self.bias
             factor = self._factor("alpha" if which == "w" else "beta")
-            self._parts[which, part] = take(op, v, part, factor)
+            self._parts[which, part] = take(op, known_value(op, v), part, factor)
         return self._parts[which, part]
 
     def forward(self, op: Any, x: Any, w: Part, b: Part, plus: float = 0.0) -> Any:
@@ -65,7 +66,8 @@ class Linear:
         if not self.adds(b):
             if not plus:
                 return None
-            shape = self._width() if self._own_bias and self._width() else ()
+            width = self._width() if self._own_bias else None
+            shape = () if width is None else (width,)
             return op.constant(np.full(shape, plus, (self.z.dtype or ir.DataType.FLOAT).numpy()))
         value = self._operand(op, "b", b)
         known = constant_value(value)
@@ -121,18 +123,44 @@ def take(op: Any, v: Any, part: Part, factor: float = 1.0) -> Any:
     known = constant_value(v)
     if known is not None:
         return op.constant(_numbers(known * known.dtype.type(factor), part))
+    shape = v.shape
     v = v if factor == 1.0 else op.Mul(v, factor)
-    terms = []
-    for coefficient, term in (
-        (part.same, lambda: v), (part.positive, lambda: op.Relu(v)), (part.negative, lambda: op.Neg(op.Relu(op.Neg(v)))),
-        (part.square, lambda: op.Mul(v, v)), (part.one, lambda: op.Add(op.Mul(v, 0.0), 1.0)),
+    emit: dict[str, Callable[[], Any]] = {
+        "same": lambda: v,
+        "positive": lambda: op.Relu(v),
+        "negative": lambda: op.Neg(op.Relu(op.Neg(v))),
+        "square": lambda: op.Mul(v, v),
+        "one": lambda: op.Add(op.Mul(v, 0.0), 1.0),
+    }
+    wanted = {name: c for name in emit if (c := getattr(part, name))}
+    terms = [emit[name]() if c == 1.0 else op.Mul(emit[name](), c) for name, c in wanted.items()]
+    made = op.Sum(*terms) if len(terms) > 1 else terms[0]
+    made.shape = shape
+    return made
+
+
+def known_value(op: Any, v: Any) -> Any:
+    """Return a dequantised constant as a constant."""
+    node = v.producer()
+    if (
+        node is None
+        or node.op_type != "DequantizeLinear"
+        or any(constant_value(x) is None for x in node.inputs if x is not None)
     ):
-        if coefficient:
-            terms.append(term() if coefficient == 1.0 else op.Mul(term(), coefficient))
-    return op.Sum(*terms) if len(terms) > 1 else terms[0]
+        return v
+    from onnx.reference import ReferenceEvaluator
+
+    feeds: dict[str, Any] = {str(x.name): constant_value(x) for x in node.inputs if x is not None}
+    found = ReferenceEvaluator(ir.to_proto(node), opsets={"": 23}).run(None, feeds)[0]
+    return op.constant(np.asarray(found))
 
 
 def _numbers(a: Numbers, part: Part) -> Numbers:
-    total = (part.same * a + part.positive * np.maximum(a, 0) + part.negative * np.minimum(a, 0)
-             + part.square * a * a + part.one)
+    total = (
+        part.same * a
+        + part.positive * np.maximum(a, 0)
+        + part.negative * np.minimum(a, 0)
+        + part.square * a * a
+        + part.one
+    )
     return np.asarray(total, a.dtype)

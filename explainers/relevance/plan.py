@@ -19,7 +19,7 @@ from .composites import Composite
 from .layout import matches, positions
 from .linear import Linear
 from .params import Layer
-from .passage import OVERRIDES, lacks_vjp, vanishes_with
+from .passages import OVERRIDES, lacks_vjp, vanishes_with
 from .rules import Applied, Numbers, build
 
 
@@ -58,14 +58,21 @@ class Plan:
 
     def rectified(self, z: ir.Value) -> ir.Value | None:
         """Return the Relu of z where all relevance of z comes from there and is 0 where it is 0."""
-        readers = [n for n in z.consumers() if n in self.families and any(y in self.active for y in n.outputs)]
+        readers = [
+            n for n in z.consumers() if n in self.families and any(y in self.active for y in n.outputs)
+        ]
         if len(readers) != 1 or readers[0].op_type != "Relu" or readers[0].outputs[0] not in self.vanishing:
             return None
         return readers[0].outputs[0]
 
 
 def trace(
-    graph: ir.Graph, sources: Collection[ir.Value], targets: Collection[ir.Value], *, halves: bool, softmax: bool
+    graph: ir.Graph,
+    sources: Collection[ir.Value],
+    targets: Collection[ir.Value],
+    *,
+    halves: bool,
+    softmax: bool,
 ) -> Plan:
     """Find what relevance reaches on its way from the targets to the sources, or refuse with every node that has no rule."""
     nodes: dict[ir.Node, None] = {}
@@ -94,7 +101,11 @@ def trace(
 
 
 def _blocker(node: ir.Node, family: str | None) -> Blocker:
-    reason = "is in no family that relevance has a rule for" if family is None else f"is {family}, but has no derivative here"
+    reason = (
+        "is in no family that relevance has a rule for"
+        if family is None
+        else f"is {family}, but has no derivative here"
+    )
     return Blocker(node=node_name(node), operator=key(node), reason=reason)
 
 
@@ -105,7 +116,9 @@ def refused(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
     would = [m.name for m in methods().values() if m.needs == "run"]
     return OperatorsWithoutDerivative(
         f"relevance cannot pass: {names}{more}. Methods that would work: {', '.join(would)}",
-        pointer="/method", nodes=[b.model_dump() for b in blockers], methods=would,
+        pointer="/method",
+        nodes=[b.model_dump() for b in blockers],
+        methods=would,
     )
 
 
@@ -115,7 +128,11 @@ def assign(plan: Plan, composite: Composite, numbers: Numbers, *, named: int = 0
     used: set[int] = set()
     for node in plan.nodes:
         family = plan.families[node]
-        hits = [i for i, layer in enumerate(composite.layers) if matches(layer.match, node, family, places.get(node))]
+        hits = [
+            i
+            for i, layer in enumerate(composite.layers)
+            if matches(layer.match, node, family, places.get(node))
+        ]
         used.update(hits)
         if hits:
             _set(plan, node, composite.layers[hits[0]], numbers, hits[0])
@@ -123,7 +140,9 @@ def assign(plan: Plan, composite: Composite, numbers: Numbers, *, named: int = 0
     if unused:
         raise InvalidRequest(
             f"entry {unused[0]} of the composite matches no node that relevance reaches: "
-            f"{composite.layers[unused[0]].match.model_dump(exclude_none=True)}", pointer=f"/params/composite/{unused[0]}")
+            f"{composite.layers[unused[0]].match.model_dump(exclude_none=True)}",
+            pointer=f"/params/composite/{unused[0]}",
+        )
     for node, applied in plan.rules.items():
         plan.linear[node] = _linear(plan, node, applied)
     _find_vanishing(plan)
@@ -139,14 +158,21 @@ def _set(plan: Plan, node: ir.Node, layer: Layer, numbers: Numbers, index: int) 
     else:
         raise InvalidRequest(
             f"rule {layer.rule!r} is for linear operators; {node_name(node)!r} ({key(node)}) is in the family {family}. "
-            f"For it there are: {', '.join(OVERRIDES)}", pointer=f"/params/composite/{index}")
+            f"For it there are: {', '.join(OVERRIDES)}",
+            pointer=f"/params/composite/{index}",
+        )
 
 
 def _check_override(plan: Plan, node: ir.Node, rule: str, index: int) -> None:
     """Handing relevance on unchanged needs an operator that keeps its input's shape."""
-    if rule in ("pass", "uniform") and plan.families[node] not in ("gate", "scaling", "activation", "sum", "normalisation", "softmax"):
+    if rule in ("pass", "uniform") and plan.families[node] not in _ELEMENT_WISE:
         raise InvalidRequest(
-            f"rule {rule!r} needs an element-wise operator; {node_name(node)!r} is a {key(node)}", pointer=f"/params/composite/{index}")
+            f"rule {rule!r} needs an element-wise operator; {node_name(node)!r} is a {key(node)}",
+            pointer=f"/params/composite/{index}",
+        )
+
+
+_ELEMENT_WISE = ("gate", "scaling", "activation", "sum", "normalisation", "softmax")
 
 
 def _linear(plan: Plan, node: ir.Node, applied: Applied) -> Linear:
@@ -161,7 +187,12 @@ def _linear(plan: Plan, node: ir.Node, applied: Applied) -> Linear:
 def _adder(plan: Plan, z: ir.Value) -> ir.Node | None:
     """Return the addition of a constant bias that is the only reader of z."""
     readers = [n for n in z.consumers() if n in plan.families]
-    if len(readers) != 1 or readers[0].op_type != "Add" or readers[0] in plan.overrides or len(list(z.uses())) != 1:
+    if (
+        len(readers) != 1
+        or readers[0].op_type != "Add"
+        or readers[0] in plan.overrides
+        or len(list(z.uses())) != 1
+    ):
         return None
     other = next((v for v in readers[0].inputs if v is not z), None)
     small = constant_value(other)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from ..graph.build import dimensions
 from .linear import Linear, take
+from .passage import is_zero
 from .rule import ONE, SAME, Branch, Group, Part
 from .rules import Applied
 from .signs import Signs
@@ -71,8 +73,8 @@ def _chosen(site: Site, group: Group, r: Any) -> Any:
     mask = op.Greater(z, 0.0) if group.where == "above" else op.Less(z, 0.0)
     if group.where == "above":
         # nothing is propagated where z is exactly 0
-        site.lose("empty", lambda: op.Mul(r, op.Cast(op.Equal(z, 0.0), to=int(z.dtype))))
-    return op.Mul(r, op.Cast(mask, to=int(z.dtype)))
+        site.lose("empty", lambda: op.Mul(r, is_zero(op, z)))
+    return op.Mul(r, op.CastLike(mask, z))
 
 
 def _dead(site: Site, branch: Branch) -> bool:
@@ -99,15 +101,22 @@ def _denominator(site: Site, group: Group, live: list[Branch]) -> tuple[Any, boo
         bias, plus = branch.b, fold if total is None else 0.0
         if branch is live[0] and not linear.adds(bias) and biases and biases[0] not in live:
             bias = biases[0].b
-        part = linear.z if _is_z(branch, linear) else linear.forward(op, _source(site, branch), branch.w, bias, plus)
+        part = (
+            linear.z
+            if _is_z(branch, linear)
+            else linear.forward(op, _source(site, branch), branch.w, bias, plus)
+        )
         if total is None:
             total = part if branch.sign > 0 else op.Neg(part)
         else:
             total = op.Add(total, part) if branch.sign > 0 else op.Sub(total, part)
-    if group.where == "everywhere":
+    dropped = linear.bias is not None and not biases
+    if group.where == "everywhere" or dropped:
         return total, bool(fold), sign
     # where r is not 0, z and with it the sum has the group's sign; elsewhere any denominator but 0 will do
-    return (op.Relu(total), False, 1) if group.where == "above" else (op.Neg(op.Relu(op.Neg(total))), False, -1)
+    return (
+        (op.Relu(total), False, 1) if group.where == "above" else (op.Neg(op.Relu(op.Neg(total))), False, -1)
+    )
 
 
 def _is_z(branch: Branch, linear: Linear) -> bool:
@@ -146,11 +155,10 @@ def _source(site: Site, branch: Branch) -> Any:
 
 
 def _ones(op: Any, x: ir.Value) -> Any:
-    import numpy as np
-
-    dims = dimensions(x)
-    if dims is not None and len(dims) > 1 and all(isinstance(d, int) for d in dims[1:]):
-        return op.constant(np.ones([1, *dims[1:]], (x.dtype or ir.DataType.FLOAT).numpy()))
+    dims = dimensions(x) or []
+    item = [d for d in dims[1:] if isinstance(d, int)]
+    if item and len(item) == len(dims) - 1:
+        return op.constant(np.ones([1, *item], (x.dtype or ir.DataType.FLOAT).numpy()))
     one = ir.tensor(np.ones(1, (x.dtype or ir.DataType.FLOAT).numpy()))
     return op.ConstantOfShape(op.shape(x), value=one)
 
@@ -170,21 +178,20 @@ def _write_losses(site: Site, group: Group, r: Any, s: Any, z: Any, known: tuple
     for branch in group.branches:
         if site.linear.adds(branch.b):
             site.lose("bias", lambda b=branch: op.Mul(op.Mul(s, site.linear.bias_part(op, b.b)), b.sign))
-    bare = (lambda: op.Sub(z, site.applied.stabilizer.epsilon)) if stabilised else (lambda: z)
+
+    def bare() -> Any:
+        return op.Sub(z, site.applied.stabilizer.epsilon) if stabilised else z
 
     def kept() -> Any:
         stab = z if stabilised else site.applied.stabilizer(op, z, rank, sign)
         return op.Mul(s, op.Sub(stab, bare()))
 
     def split(empty: bool) -> Any:
-        hole = op.Cast(op.Equal(bare(), 0.0), to=int(z.dtype))
+        hole = is_zero(op, bare())
         return op.Mul(kept(), hole if empty else op.Sub(1.0, hole))
 
     if site.applied.stabilizer.epsilon == 0:
-        site.lose("empty", lambda: op.Mul(r, op.Cast(op.Equal(z, 0.0), to=int(z.dtype))))
+        site.lose("empty", lambda: op.Mul(r, is_zero(op, z)))
         return
     site.lose("empty", lambda: split(True))
     site.lose("stabilizer", lambda: split(False))
-
-
-

@@ -49,7 +49,9 @@ def z_plus(n: Numbers) -> Rule:
 def alpha_beta(n: Numbers) -> Rule:
     """Bach et al., 2015, eq. 60: alpha times the positive contributions' shares minus beta times the negative ones'."""
     if n.alpha < 0 or n.beta < 0 or abs(n.alpha - n.beta - 1) > 1e-9:
-        raise InvalidRequest(f"alpha {n.alpha:g} and beta {n.beta:g} must be ≥ 0 and alpha - beta = 1", pointer="/params")
+        raise InvalidRequest(
+            f"alpha {n.alpha:g} and beta {n.beta:g} must be ≥ 0 and alpha - beta = 1", pointer="/params"
+        )
     groups = (_supporting(n.alpha), _opposing(-n.beta)) if n.beta else (_supporting(n.alpha),)
     return Rule(f"alpha{n.alpha:g}_beta{n.beta:g}", groups)
 
@@ -69,9 +71,18 @@ def gamma(n: Numbers) -> Rule:
 
 def z_box(n: Numbers) -> Rule:
     """Montavon et al., 2017, section 4.2: inputs in a box [low, high]; the bias cancels."""
-    return Rule("z_box", (Group((
-        Branch(SAME, SAME, SAME), Branch("low", POSITIVE, POSITIVE, -1.0), Branch("high", NEGATIVE, NEGATIVE, -1.0)
-    )),))
+    return Rule(
+        "z_box",
+        (
+            Group(
+                (
+                    Branch(SAME, SAME, SAME),
+                    Branch("low", POSITIVE, POSITIVE, -1.0),
+                    Branch("high", NEGATIVE, NEGATIVE, -1.0),
+                )
+            ),
+        ),
+    )
 
 
 def w_square(n: Numbers) -> Rule:
@@ -93,8 +104,14 @@ def _opposing(share: float) -> Group:
 
 
 RULES: dict[str, Callable[[Numbers], Rule]] = {
-    "epsilon": epsilon, "z_plus": z_plus, "alpha_beta": alpha_beta, "gamma": gamma, "z_box": z_box, "w_square": w_square,
-    "flat": flat, "contrast": contrast,
+    "epsilon": epsilon,
+    "z_plus": z_plus,
+    "alpha_beta": alpha_beta,
+    "gamma": gamma,
+    "z_box": z_box,
+    "w_square": w_square,
+    "flat": flat,
+    "contrast": contrast,
 }
 
 
@@ -102,7 +119,9 @@ def build(name: str, numbers: Numbers) -> Applied:
     """Return a named rule with these numbers; without bias where the numbers say so."""
     rule = RULES[name](numbers)
     if numbers.bias == "drop":
-        rule = Rule(f"{rule.name}, no bias", tuple(
-            replace(g, branches=tuple(replace(b, b=NOTHING) for b in g.branches)) for g in rule.groups))
+        rule = Rule(
+            f"{rule.name}, no bias",
+            tuple(replace(g, branches=tuple(replace(b, b=NOTHING) for b in g.branches)) for g in rule.groups),
+        )
     stabilizer = numbers.stabilizer
     return Applied(rule, replace(stabilizer, epsilon=numbers.epsilon) if name == "epsilon" else stabilizer)

@@ -9,16 +9,66 @@ import onnx_ir as ir
 from ..graph.constant import constant_value
 from ..graph.paths import is_float
 
-_NOT_NEGATIVE = frozenset({
-    "Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Exp", "Abs", "Sqrt", "ThresholdedRelu", "ReduceL1", "ReduceL2",
-    "ReduceSumSquare",
-})
-_KEEPS = frozenset({
-    "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceSum",
-    "Identity", "Dropout", "Cast", "CastLike", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Slice",
-    "Split", "Gather", "GatherElements", "GatherND", "Tile", "DepthToSpace", "SpaceToDepth", "TopK", "LpPool",
-    "LeakyRelu", "Elu", "Celu", "Selu", "Gelu", "HardSwish", "Tanh", "Erf", "Softsign", "Atan", "Asinh", "Sinh",
-})
+_NOT_NEGATIVE = frozenset(
+    {
+        "Relu",
+        "Sigmoid",
+        "HardSigmoid",
+        "Softmax",
+        "Softplus",
+        "Exp",
+        "Abs",
+        "Sqrt",
+        "ThresholdedRelu",
+        "ReduceL1",
+        "ReduceL2",
+        "ReduceSumSquare",
+    }
+)
+_KEEPS = frozenset(
+    {
+        "MaxPool",
+        "AveragePool",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "ReduceMax",
+        "ReduceMin",
+        "ReduceMean",
+        "ReduceSum",
+        "Identity",
+        "Dropout",
+        "Cast",
+        "CastLike",
+        "Reshape",
+        "Flatten",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Expand",
+        "Slice",
+        "Split",
+        "Gather",
+        "GatherElements",
+        "GatherND",
+        "Tile",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "TopK",
+        "LpPool",
+        "LeakyRelu",
+        "Elu",
+        "Celu",
+        "Selu",
+        "Gelu",
+        "HardSwish",
+        "Tanh",
+        "Erf",
+        "Softsign",
+        "Atan",
+        "Asinh",
+        "Sinh",
+    }
+)
 _ALL = frozenset({"Concat", "Add", "Sum", "Mean", "Mul", "Min", "Div"})
 
 
@@ -47,7 +97,15 @@ class Signs:
     def _of(self, v: ir.Value) -> int:
         a = constant_value(v)
         if a is not None:
-            return 0 if a.dtype.kind not in "fiu" or not a.size else 1 if a.min() >= 0 else -1 if a.max() <= 0 else 0
+            return (
+                0
+                if a.dtype.kind not in "fiu" or not a.size
+                else 1
+                if a.min() >= 0
+                else -1
+                if a.max() <= 0
+                else 0
+            )
         node = v.producer()
         if v.dtype is not None and not is_float(v) and str(v.dtype).lower().startswith("uint"):
             return 1
@@ -70,7 +128,9 @@ def _reads(v: ir.Value) -> list[ir.Value]:
         return []
     if node.op_type in _KEEPS:
         return [x for x in node.inputs[:1] if x is not None]
-    return [x for x in node.inputs if x is not None] if node.op_type in _ALL or node.op_type in _OTHERS else []
+    return (
+        [x for x in node.inputs if x is not None] if node.op_type in _ALL or node.op_type in _OTHERS else []
+    )
 
 
 def _joined(kind: str, signs: list[int]) -> int:
@@ -113,10 +173,14 @@ def _of_where(node: ir.Node, signs: list[int]) -> int:
 
 
 _OTHERS: dict[str, Callable[[ir.Node, list[int]], int]] = {
-    "Max": _of_max, "Clip": _of_clip, "Pad": _of_pad, "Pow": _of_pow, "Where": _of_where,
+    "Max": _of_max,
+    "Clip": _of_clip,
+    "Pad": _of_pad,
+    "Pow": _of_pow,
+    "Where": _of_where,
     "Neg": lambda node, signs: -signs[0],
     "Sub": lambda node, signs: signs[0] if signs[0] * signs[1] < 0 else 0,
     "LogSoftmax": lambda node, signs: -1,
-    "PRelu": lambda node, signs: signs[0] if signs[0] > 0 else 0,
+    "PRelu": lambda node, signs: max(0, signs[0]),
     "Reciprocal": lambda node, signs: signs[0],
 }

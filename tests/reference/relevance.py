@@ -40,7 +40,9 @@ def epsilon(w: Matrix, b: float, x: Matrix, r: float, e: float = EPSILON) -> Mat
 def alpha_beta(w: Matrix, b: float, x: Matrix, r: float, alpha: float, beta: float) -> Matrix:
     """Bach et al., eq. 60."""
     terms = x * w
-    return share(np.maximum(terms, 0), max(b, 0), alpha * r) - share(np.minimum(terms, 0), min(b, 0), beta * r)
+    return share(np.maximum(terms, 0), max(b, 0), alpha * r) - share(
+        np.minimum(terms, 0), min(b, 0), beta * r
+    )
 
 
 def z_plus(w: Matrix, b: float, x: Matrix, r: float) -> Matrix:
@@ -87,5 +89,7 @@ RULES: dict[str, Callable[..., Matrix]] = {
 
 def hand_back(rule: str, w: Matrix, b: Matrix, x: Matrix, r: Matrix, reach: Matrix, z: Matrix) -> Matrix:
     """Return what every input receives from all outputs; rows of w, b, r, reach and z are outputs."""
-    parts: Iterator[Matrix] = (RULES[rule](w[j], float(b[j]), x, float(r[j]), reach[j], float(z[j])) for j in range(len(w)))
+    parts: Iterator[Matrix] = (
+        RULES[rule](w[j], float(b[j]), x, float(r[j]), reach[j], float(z[j])) for j in range(len(w))
+    )
     return np.sum(list(parts), axis=0)

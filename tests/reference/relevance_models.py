@@ -13,18 +13,27 @@ from onnx.reference import ReferenceEvaluator
 DOUBLE = onnx.TensorProto.DOUBLE
 
 
-def model(nodes: list[onnx.NodeProto], shape: tuple[int, ...], weights: dict[str, Any], opset: int = 23) -> onnx.ModelProto:
+def model(
+    nodes: list[onnx.NodeProto], shape: tuple[int, ...], weights: dict[str, Any], opset: int = 23
+) -> onnx.ModelProto:
     """Return a model from x (N, *shape) to y, of the weights' type."""
     arrays = [numpy_helper.from_array(np.asarray(a), n) for n, a in weights.items()]
     kind = arrays[0].data_type if arrays else DOUBLE
-    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", kind, ["N", *shape])],
-                              [helper.make_tensor_value_info("y", kind, None)], arrays)
-    graph = onnx.shape_inference.infer_shapes(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10))
-    return graph
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", kind, ["N", *shape])],
+        [helper.make_tensor_value_info("y", kind, None)],
+        arrays,
+    )
+    return onnx.shape_inference.infer_shapes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    )
 
 
-def linear(kind: str, *, bias: bool, shape: tuple[int, ...], kernel: tuple[int, ...], **attributes: Any) -> onnx.ModelProto:
+def linear(
+    kind: str, *, bias: bool, shape: tuple[int, ...], kernel: tuple[int, ...], **attributes: Any
+) -> onnx.ModelProto:
     """Return a model of one operator with random weights."""
     rng = np.random.default_rng(len(shape) + bias)
     # onnx's evaluator of groups is not to be trusted, and the runtime has no convolution in float64
@@ -46,21 +55,51 @@ def run(proto: onnx.ModelProto, **feeds: Any) -> dict[str, Any]:
     if proto.graph.input[0].type.tensor_type.elem_type == DOUBLE:
         return dict(zip(names, ReferenceEvaluator(proto).run(None, feeds), strict=True))
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    return dict(zip(names, session.run(None, {n: np.asarray(a, np.float32) for n, a in feeds.items()}), strict=True))
+    return dict(
+        zip(names, session.run(None, {n: np.asarray(a, np.float32) for n, a in feeds.items()}), strict=True)
+    )
 
 
 OPERATORS: dict[str, dict[str, Any]] = {
     "Gemm": {"kind": "Gemm", "shape": (5,), "kernel": (4, 5), "transB": 1},
-    "Gemm scaled": {"kind": "Gemm", "shape": (5,), "kernel": (4, 5), "transB": 1, "alpha": -0.5, "beta": -2.0},
+    "Gemm scaled": {
+        "kind": "Gemm",
+        "shape": (5,),
+        "kernel": (4, 5),
+        "transB": 1,
+        "alpha": -0.5,
+        "beta": -2.0,
+    },
     "MatMul": {"kind": "MatMul", "shape": (3, 4), "kernel": (4, 5)},
     "Conv 1-D, stride, dilation": {
-        "kind": "Conv", "shape": (2, 9), "kernel": (3, 2, 3), "strides": [2], "dilations": [2], "pads": [2, 1]},
+        "kind": "Conv",
+        "shape": (2, 9),
+        "kernel": (3, 2, 3),
+        "strides": [2],
+        "dilations": [2],
+        "pads": [2, 1],
+    },
     "Conv 2-D": {"kind": "Conv", "shape": (2, 4, 5), "kernel": (3, 2, 3, 3), "pads": [1, 1, 1, 1]},
     "Conv 2-D, groups, stride": {
-        "kind": "Conv", "shape": (4, 5, 4), "kernel": (6, 2, 3, 2), "group": 2, "strides": [2, 1]},
-    "Conv 3-D": {"kind": "Conv", "shape": (1, 3, 3, 4), "kernel": (2, 1, 2, 2, 2), "pads": [0, 0, 1, 0, 0, 1]},
+        "kind": "Conv",
+        "shape": (4, 5, 4),
+        "kernel": (6, 2, 3, 2),
+        "group": 2,
+        "strides": [2, 1],
+    },
+    "Conv 3-D": {
+        "kind": "Conv",
+        "shape": (1, 3, 3, 4),
+        "kernel": (2, 1, 2, 2, 2),
+        "pads": [0, 0, 1, 0, 0, 1],
+    },
     "ConvTranspose 2-D": {
-        "kind": "ConvTranspose", "shape": (2, 3, 3), "kernel": (2, 3, 3, 3), "strides": [2, 2], "pads": [1, 1, 1, 1],
-        "output_padding": [1, 1]},
+        "kind": "ConvTranspose",
+        "shape": (2, 3, 3),
+        "kernel": (2, 3, 3, 3),
+        "strides": [2, 2],
+        "pads": [1, 1, 1, 1],
+        "output_padding": [1, 1],
+    },
     "ConvTranspose 1-D, groups": {"kind": "ConvTranspose", "shape": (4, 5), "kernel": (4, 2, 3), "group": 2},
 }

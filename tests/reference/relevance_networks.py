@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from benchmarks.networks import BasicBlock, Bottleneck, ResNet
 from reference.relevance_zennit import summing
 from torch import Tensor, nn
+
+from benchmarks.networks import BasicBlock, Bottleneck, ResNet
 
 
 def vgg11(width: int = 8, norm: bool = False, side: int = 32) -> nn.Module:
@@ -31,20 +32,49 @@ def _vgg(plan: list[int | str], width: int, norm: bool, side: int) -> nn.Module:
         layers.append(nn.ReLU())
         c = out
     side //= 2 ** plan.count("M")
-    dense = [nn.Linear(c * side * side, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 10)]
-    return nn.Sequential(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Sequential(*dense))
+    dense = [
+        nn.Linear(c * side * side, 32),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(32, 32),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(32, 10),
+    ]
+    return nn.Sequential(
+        nn.Sequential(*layers), nn.AdaptiveAvgPool2d(side), nn.Flatten(), nn.Sequential(*dense)
+    )
 
 
 def alexnet(width: int = 8) -> nn.Module:
     """AlexNet (Krizhevsky, 2014, one tower), narrow; for 63 x 63 inputs."""
     w = width
     features = [
-        nn.Conv2d(3, w, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(w, 3 * w, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(3 * w, 6 * w, 3, padding=1), nn.ReLU(), nn.Conv2d(6 * w, 4 * w, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(4 * w, 4 * w, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(3, w, 11, 4, 2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(w, 3 * w, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(3 * w, 6 * w, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(6 * w, 4 * w, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(4 * w, 4 * w, 3, padding=1),
+        nn.ReLU(),
     ]
-    head = [nn.Dropout(), nn.Linear(4 * w * 9, 64), nn.ReLU(), nn.Dropout(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)]
-    return nn.Sequential(nn.Sequential(*features), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Sequential(*head))
+    head = [
+        nn.Dropout(),
+        nn.Linear(4 * w * 9, 64),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(64, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    ]
+    return nn.Sequential(
+        nn.Sequential(*features), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Sequential(*head)
+    )
 
 
 class SummedBlock(BasicBlock):

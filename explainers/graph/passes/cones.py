@@ -14,11 +14,37 @@ from ..constant import Numbers, constant_value
 
 LARGEST = 20
 """Nodes of a cone: the longest way in which exporters write one operator."""
-_PLAIN = frozenset({
-    "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Reciprocal", "Exp", "Log", "Erf", "Tanh", "Clip", "Max", "Min", "Relu", "Sigmoid",
-    "HardSigmoid", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceSumSquare", "ReduceLogSumExp", "Neg", "Abs", "Identity",
-    "Squeeze", "Unsqueeze",
-})
+_PLAIN = frozenset(
+    {
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Sqrt",
+        "Reciprocal",
+        "Exp",
+        "Log",
+        "Erf",
+        "Tanh",
+        "Clip",
+        "Max",
+        "Min",
+        "Relu",
+        "Sigmoid",
+        "HardSigmoid",
+        "ReduceMean",
+        "ReduceSum",
+        "ReduceMax",
+        "ReduceSumSquare",
+        "ReduceLogSumExp",
+        "Neg",
+        "Abs",
+        "Identity",
+        "Squeeze",
+        "Unsqueeze",
+    }
+)
 _SHAPED = frozenset({"Reshape", "Expand"})
 """Operators whose second input is a shape, often computed in the graph: what it comes to is known from the output."""
 ITEMS = 3
@@ -52,7 +78,9 @@ class Cone:
         """Return the axes of the reductions."""
         found = set()
         for n in self.nodes:
-            axes = constant_value(n.inputs[1]) if n.op_type.startswith("Reduce") and len(n.inputs) > 1 else None
+            axes = (
+                constant_value(n.inputs[1]) if n.op_type.startswith("Reduce") and len(n.inputs) > 1 else None
+            )
             if axes is not None and self.x.shape is not None:
                 found.add(tuple(sorted(int(a) % len(self.x.shape) for a in axes.reshape(-1))))
         return found
@@ -63,12 +91,20 @@ class Cone:
 
         feeds: dict[str, Any] = {self.x.name or "": x}
         for n in self.nodes:
-            feeds.update((v.name or "", a) for v in n.inputs if v is not None and (a := constant_value(v)) is not None)
+            feeds.update(
+                (str(v.name), a) for v in n.inputs if v is not None and (a := constant_value(v)) is not None
+            )
         # a shape may serve several nodes: each gets its own
         protos = [_with_shape(n, feeds) if n.op_type in _SHAPED else ir.to_proto(n) for n in self.nodes]
-        inputs = [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(np.asarray(a).dtype), None)
-                  for n, a in feeds.items()]
-        out = onnx.helper.make_tensor_value_info(self.y.name or "", inputs[0].type.tensor_type.elem_type, None)
+        inputs = [
+            onnx.helper.make_tensor_value_info(
+                n, onnx.helper.np_dtype_to_tensor_dtype(np.asarray(a).dtype), None
+            )
+            for n, a in feeds.items()
+        ]
+        out = onnx.helper.make_tensor_value_info(
+            self.y.name or "", inputs[0].type.tensor_type.elem_type, None
+        )
         graph = onnx.helper.make_graph(protos, "cone", inputs, [out])
         version = self.nodes[0].graph.opset_imports.get("", 23)  # type: ignore[union-attr]
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", version)])
@@ -81,7 +117,8 @@ class Cone:
 
 def cones(y: ir.Value, order: Mapping[ir.Node, int], keep: Collection[str]) -> Iterator[Cone]:
     """Yield the cones that end in y, the smallest first."""
-    open_, nodes = {y}, []
+    open_: set[ir.Value] = {y}
+    nodes: list[ir.Node] = []
     while len(nodes) < LARGEST:
         inner = [v for v in open_ if (n := v.producer()) is not None and n in order]
         if not inner:
@@ -89,7 +126,8 @@ def cones(y: ir.Value, order: Mapping[ir.Node, int], keep: Collection[str]) -> I
         v = max(inner, key=lambda v: order[v.producer()])  # type: ignore[index]
         node = v.producer()
         assert node is not None
-        if node.op_type not in _PLAIN | _SHAPED or len(node.outputs) != 1 or (v is not y and (v.name in keep or v.is_graph_output())):
+        held = v is not y and (v.name in keep or v.is_graph_output())
+        if node.op_type not in _PLAIN | _SHAPED or len(node.outputs) != 1 or held:
             return
         nodes.append(node)
         open_ = (open_ - {v}) | {x for x in _reads(node) if constant_value(x) is None}
@@ -112,8 +150,9 @@ def lengths(v: ir.Value) -> list[int]:
 def _with_shape(node: ir.Node, feeds: dict[str, Any]) -> onnx.NodeProto:
     """Return the node with the shape of its output for a constant."""
     proto = ir.to_proto(node)
-    proto.input[1] = f"{node.outputs[0].name}/shape"
-    feeds[proto.input[1]] = np.array(lengths(node.outputs[0]), np.int64)
+    name = f"{node.outputs[0].name}/shape"
+    proto.input[1] = name
+    feeds[name] = np.array(lengths(node.outputs[0]), np.int64)
     return proto
 
 

@@ -18,9 +18,20 @@ Found = tuple[str, dict[str, Any], list[Numbers]] | None
 
 def fuse_operators(model: ir.Model, keep: Collection[str] = ()) -> list[str]:
     """Replace written-out Softmax, LogSoftmax, LayerNorm, RMSNorm, GELU and HardSwish; return the names of what was replaced."""
-    graph, fused = model.graph, []
+    graph = model.graph
+    fused: list[str] = []
     order = {n: i for i, n in enumerate(graph)}
-    if not {n.op_type for n in order} & {"Exp", "Erf", "Tanh", "Clip", "HardSigmoid", "Sqrt", "ReduceLogSumExp", "Pow", "Relu"}:
+    if not {n.op_type for n in order} & {
+        "Exp",
+        "Erf",
+        "Tanh",
+        "Clip",
+        "HardSigmoid",
+        "Sqrt",
+        "ReduceLogSumExp",
+        "Pow",
+        "Relu",
+    }:
         return fused
     for node in reversed(list(order)):
         if node.graph is graph and node.op_type in ("Add", "Sub", "Mul", "Div"):
@@ -47,12 +58,19 @@ def _replace(graph: ir.Graph, cone: Cone, found: tuple[str, dict[str, Any], list
     last, old = cone.nodes[-1], cone.y
     inputs = [add_constant(graph, a, f"{old.name}/{operator}/{i}") for i, a in enumerate(constants)]
     perm = attributes.pop("perm", None)
-    x = cone.x if perm is None else _append(graph, last, ir.node("Transpose", [cone.x], {"perm": perm}), f"{last.name}/to")
-    y = _append(graph, x.producer() if perm else last, ir.node(operator, [x, *inputs], attributes), last.name or "")
+    x = (
+        cone.x
+        if perm is None
+        else _append(graph, last, ir.node("Transpose", [cone.x], {"perm": perm}), f"{last.name}/to")
+    )
+    y = _append(
+        graph, x.producer() if perm else last, ir.node(operator, [x, *inputs], attributes), last.name or ""
+    )
     if perm is not None:
         back = [perm.index(i) for i in range(len(perm))]
         y = _append(graph, y.producer(), ir.node("Transpose", [y], {"perm": back}), f"{last.name}/from")
-    y.dtype, y.shape, name = old.dtype, old.shape, old.name
+    name = old.name
+    y.type, y.shape = old.type, old.shape
     ir.convenience.replace_all_uses_with(old, y, replace_graph_outputs=True)
     for node in reversed(cone.nodes):
         if not any(v.uses() or v.is_graph_output() for v in node.outputs):
@@ -111,7 +129,11 @@ def _activation(cone: Cone) -> Found:
 
 def _softmax(cone: Cone) -> Found:
     axes = cone.axes()
-    if len(axes) != 1 or len(axis := next(iter(axes))) != 1 or any(a.dtype.kind == "f" and a.size != 1 for a in cone.constants()):
+    if (
+        len(axes) != 1
+        or len(axis := next(iter(axes))) != 1
+        or any(a.dtype.kind == "f" and a.size != 1 for a in cone.constants())
+    ):
         return None
     x = _sample(cone, 0, ())
     y = cone.evaluate(x)
@@ -134,12 +156,13 @@ def _normalisation(cone: Cone) -> Found:
     if len(axes) != 1 or not all(isinstance(cone.x.shape[a], int) for a in over):  # type: ignore[index]
         return None
     samples = [_sample(cone, seed, over) for seed in (0, 1, 2)]
-    ys = [cone.evaluate(x) for x in samples]
-    if any(y is None or y.shape != x.shape or not np.isfinite(y).all() for x, y in zip(samples, ys, strict=True)):
+    found_ys = [cone.evaluate(x) for x in samples]
+    ys = [y for y in found_ys if y is not None and y.shape == samples[0].shape and np.isfinite(y).all()]
+    if len(ys) != len(samples):
         return None
     rank = samples[0].ndim
     perm = [*(i for i in range(rank) if i not in over), *over]
-    ys = [y.transpose(perm) for y in ys if y is not None]
+    ys = [y.transpose(perm) for y in ys]
     scalars = {float(a.reshape(())) for a in cone.constants() if a.dtype.kind == "f" and a.size == 1}
     for epsilon in sorted({e for e in scalars if 0 < e < 0.02} | {0.0}):
         for centred, operator in ((True, "LayerNormalization"), (False, "RMSNormalization")):
@@ -157,7 +180,9 @@ def _normal(x: Numbers, over: tuple[int, ...], epsilon: float, centred: bool) ->
     return np.asarray(x / np.sqrt((x * x).mean(over, keepdims=True) + epsilon))
 
 
-def _affine(kind: np.dtype[Any], axis: int, normal: list[Numbers], ys: list[Numbers], centred: bool) -> list[Numbers] | None:
+def _affine(
+    kind: np.dtype[Any], axis: int, normal: list[Numbers], ys: list[Numbers], centred: bool
+) -> list[Numbers] | None:
     """Solve y = scale · normal + shift from two samples and try it on the third; RMSNorm has no shift."""
     n, y = (np.stack(v).reshape(len(v), -1, *v[0].shape[axis:]).astype(np.float64) for v in (normal, ys))
     mean_n, mean_y = n[:2].mean((0, 1)), y[:2].mean((0, 1))
