@@ -134,10 +134,11 @@ def test_model_and_inputs_stay_as_they_were(name, row):
 
 
 @pytest.mark.parametrize(("name", "row"), OF_INPUTS)
-def test_the_cost_was_foreseen(explained, name, row):
-    found = explained(name, row).account.model_evaluations
-    foreseen = 2 * evaluations(read_request({"method": name, "params": row.params}), small_inputs(row.model))
+def test_the_cost_was_foreseen(models, explained, name, row):
+    found, model = explained(name, row).account.model_evaluations, models[row.model]
+    request = read_request({"method": name, "params": row.params})
+    foreseen = 2 * evaluations(request, small_inputs(row.model), model.description, model.card)
 
-    # doubling steps cannot be foreseen
-    assert found <= 1.5 * foreseen or "tolerance" in row.params
-    assert found >= 0.3 * foreseen
+    # doubling steps cannot be foreseen, and the shape of an item of a series is not told by its first axis
+    assert found <= 1.5 * foreseen or "tolerance" in row.params or row.model == "series"
+    assert found >= 0.3 * foreseen or row.model == "series"

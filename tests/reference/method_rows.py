@@ -24,6 +24,31 @@ ROWS: dict[str, list[Row]] = {
     "sensitivity": EVERYWHERE,
     "input_x_gradient": EVERYWHERE,
     "occlusion": [Row("image"), Row("smooth"), Row("series", {"window": 1})],
+    "feature_ablation": [
+        *EVERYWHERE,
+        Row("image", {"fill": "blur", "segments": 9}),
+        Row("smooth", {"budget": 3}),
+    ],
+    "rise": [
+        *(Row(m, {"masks": 200}) for m in ("image", "smooth", "tokens", "series")),
+        Row("image", {"masks": 2000, "cells": 3, "fill": "mean", "tolerance": 0.05}),
+    ],
+    "exact_shapley": [
+        Row("image", {"segments": 6}),
+        *(Row(m) for m in ("smooth", "tokens", "series")),
+        Row("smooth", {"background": [[0.1, 0.2, 0.3, 0.4, 0.5], [1, 0, 1, 0, 1]], "interactions": True}),
+    ],
+    "kernel_shap": [
+        *EVERYWHERE,
+        Row("image", {"segments": 12, "samples": 200}),
+        Row("image", {"segments": 36, "tolerance": 0.05, "fill": "mean"}),
+    ],
+    "meaningful_perturbation": [Row("image", {"steps": 5})],
+    "shapley_sampling": [
+        *EVERYWHERE,
+        Row("image", {"segments": 12, "samples": 20}),
+        Row("smooth", {"budget": 40}),
+    ],
     "simple_taylor": [*EVERYWHERE, Row("smooth", {"root": "mean"}), Row("image", {"root": "blur"})],
     "integrated_gradients": [
         Row("smooth", incomplete=1e-5),
@@ -57,4 +82,10 @@ ROWS: dict[str, list[Row]] = {
     "lrp": [Row("image"), Row("smooth")],
     "deep_taylor": [Row("image")],
     "excitation_backprop": [Row("image")],
+    "feature_ablation": [Row("image"), Row("smooth"), Row("tokens")],
+    "rise": [Row("image", {"masks": 40, "cells": 3}), Row("smooth", {"masks": 40, "cells": 3})],
+    "exact_shapley": [Row("smooth"), Row("tokens")],
+    "kernel_shap": [Row("smooth"), Row("tokens"), Row("image", {"samples": 200})],
+    "meaningful_perturbation": [Row("image", {"steps": 5})],
+    "shapley_sampling": [Row("smooth", {"samples": 60}), Row("tokens", {"samples": 60})],
 }
