@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def background_rows(params: BackgroundParams, name: str, shape: Sequence[int]) -
     return rows
 
 
-def background_size(params: BackgroundParams, shapes: dict[str, Sequence[int]]) -> int:
+def background_size(params: BackgroundParams, shapes: Mapping[str, Sequence[int]]) -> int:
     """Return the number of background rows, the same for all inputs."""
     if params.background is None:
         return 1

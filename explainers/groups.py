@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from .baselines import as_lists, subject
 from .errors import InvalidRequest
-from .layout import axes_of, is_image
+from .layout import Shapes, axes_of, card_of, is_image
 from .registry import Params
 from .types import Array, Arrays, InputCard
 
@@ -59,14 +59,11 @@ class Groups:
 def groups_of(run: Run, params: GroupParams, item: int) -> Groups:
     """Return the groups of one item of a run."""
     items = {n: run.of_item(run.inputs[n], n, item) for n in run.explainable()}
-    return find_groups(params, {n: x.shape for n, x in items.items()}, run.model.card.inputs, items)
+    return find_groups(params, Shapes({n: x.shape for n, x in items.items()}, run.model.card.inputs), items)
 
 
 def find_groups(
-    params: GroupParams,
-    shapes: Mapping[str, Sequence[int]],
-    cards: Mapping[str, InputCard] | None = None,
-    items: Mapping[str, Array] | None = None,
+    params: GroupParams, shapes: Mapping[str, Sequence[int]], items: Mapping[str, Array] | None = None
 ) -> Groups:
     """Return the groups of inputs of these shapes; segments of a picture need the item, and are a grid without it."""
     _check_names(params, shapes)
@@ -74,17 +71,17 @@ def find_groups(
     first: dict[str, int] = {}
     count = 0
     for name, shape in shapes.items():
-        card = (cards or {}).get(name, InputCard())
-        own = _numbers(params, name, tuple(shape), card, None if items is None else items[name])
+        x = None if items is None else items[name]
+        own = _numbers(params, name, tuple(shape), card_of(shapes, name), x)
         first[name], ids[name] = count, own + count
         count += int(own.max()) + 1
     return Groups(ids, first, count)
 
 
-def differ_by_item(params: GroupParams) -> bool:
-    """Say whether each item has groups of its own."""
+def own_width(params: GroupParams) -> int:
+    """Return the most groups an input can have where each item has its own, 0 where all have the same."""
     ways = params.groups.values() if isinstance(params.groups, dict) else [params.groups]
-    return any(isinstance(w, str) and w == "slic" for w in ways)
+    return params.segments if any(isinstance(w, str) and w == "slic" for w in ways) else 0
 
 
 def _check_names(params: GroupParams, known: Mapping[str, Any]) -> None:
@@ -191,12 +188,13 @@ def _slic(
 
 def gather(
     run: Run,
+    params: GroupParams,
     groups: Sequence[Groups],
     values: Sequence[Array],
     errors: Sequence[Array] | None = None,
-    most: int = 0,
 ) -> Arrays:
-    """Return the arrays of an explanation by groups: members' and groups' values, standard errors, and segments of own."""
+    """Return the arrays of an explanation by groups: members' and groups' values, standard errors, segments of its own."""
+    most = own_width(params)
     found: dict[str, list[Array]] = {}
     for item, (own, v) in enumerate(zip(groups, values, strict=True)):
         parts = {"attribution": own.spread(v), "group": own.per_input(v)}

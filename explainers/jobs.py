@@ -132,7 +132,9 @@ def _ordered(arrays: Arrays) -> Arrays:
 
 
 def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Account:
-    attributions = {n: a for n, a in arrays.items() if n.startswith("attribution.")}
+    attributions = {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith("attribution.")}
+    # every member of a group carries the group's value: the sum is about the groups
+    attributions |= {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith("group.")}
     return Account(
         method=run.request.method,
         params=run.request.params.model_dump(mode="json"),
@@ -156,7 +158,7 @@ def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Ac
 def _sums(run: Run, attributions: Arrays) -> list[float]:
     total = np.zeros(run.items)
     for name, a in attributions.items():
-        axis = run.axes.get(name.removeprefix("attribution."), 0) or 0
+        axis = run.axes.get(name, 0) or 0
         total += np.moveaxis(a, axis, 0).reshape(run.items, -1).astype(np.float64).sum(1)
     return [float(v) for v in total]
 

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from .types import InputCard
+from .types import Card, Feeds, InputCard, ModelDescription
 
 _UNKNOWN = 1 << 30  # an axis of unknown length is long
+
+
+class Shapes(dict[str, tuple[int, ...]]):
+    """The shape of one item of each input, with the inputs' cards."""
+
+    def __init__(
+        self, shapes: Mapping[str, Sequence[int]], cards: Mapping[str, InputCard] | None = None
+    ) -> None:
+        super().__init__({n: tuple(s) for n, s in shapes.items()})
+        self.cards = cards or {}
+
+
+def shapes_of(arrays: Feeds, description: ModelDescription | None, card: Card | None) -> Shapes:
+    """Return the shapes of the explained inputs' items; the description says which those are and where their items are."""
+    axes: dict[str, int | None] = dict.fromkeys(arrays, 0)
+    if description is not None:
+        own = [s for s in description.inputs if s.name in description.explained_inputs]
+        axes = {s.name: s.batch_axis for s in own if s.batch_axis is not None}
+    items = {
+        n: tuple(d for i, d in enumerate(a.shape) if i != axes[n])
+        for n, a in arrays.items()
+        if a.ndim and n in axes
+    }
+    return Shapes(items, card.inputs if card else None)
+
+
+def card_of(shapes: Mapping[str, Sequence[int]], name: str) -> InputCard:
+    """Return the card of one input, the default one where the shapes come without cards."""
+    return shapes.cards.get(name, InputCard()) if isinstance(shapes, Shapes) else InputCard()
 
 
 def axes_of(card: InputCard, shape: Sequence[int | str | None]) -> str:

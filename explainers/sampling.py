@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .errors import ResourceLimit
+from .layout import Shapes
+from .registry import Params, find
 from .types import Array, Arrays
 
 if TYPE_CHECKING:
@@ -50,6 +52,12 @@ class Asker:
                 pointer="/params",
                 evaluations=self.total,
             )
+
+    @classmethod
+    def of(cls, run: Run) -> Asker:
+        """Return what asks as often as the request's method foresees."""
+        shapes = Shapes({n: run.item_shape(n) for n in run.explainable()}, run.model.card.inputs)
+        return cls(run, find(run.request.method).evaluations(run.request.params, shapes))
 
     @property
     def total(self) -> int:
@@ -93,6 +101,12 @@ class Asker:
         return (
             best_size(self.run, most, self.planned) if self.planned >= WORTH_TIMING else min(most, USUAL_ROWS)
         )
+
+
+def asked_about(params: Params, shapes: Mapping[str, Sequence[int]]) -> Shapes:
+    """Return the shapes of the inputs that the parameters ask for."""
+    own = {n: s for n, s in shapes.items() if params.explain_inputs is None or n in params.explain_inputs}
+    return Shapes(own, shapes.cards if isinstance(shapes, Shapes) else None)
 
 
 def ahead(blocks: Iterable[T], count: int) -> Iterator[T]:

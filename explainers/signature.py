@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from . import registry
 from .errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
-from .types import Array, Arrays, At, ModelDescription, Target, TensorSpec
+from .layout import shapes_of
+from .types import Array, Arrays, At, Card, ModelDescription, Target, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,9 @@ def check(description: ModelDescription, request: Request, items: int) -> None:
     _check_explained(description, request.params)
     kind = registry.find(request.method)
     # a model without a float output has none by default: the target then names an inner tensor
-    default = request.target.output is None or spec.name == next((o.name for o in description.outputs if _is_float(o)), None)
+    default = request.target.output is None or spec.name == next(
+        (o.name for o in description.outputs if _is_float(o)), None
+    )
     support = description.families.get("backward" if kind.needs == "grad" else kind.family)
     if support is not None and default and not support.supported:
         would = [m.name for m in registry.methods().values() if m.needs == "run"]
@@ -281,9 +284,14 @@ def _check_explained(description: ModelDescription, params: registry.Params) -> 
             )
 
 
-def evaluations(request: Request, arrays: Mapping[str, Array]) -> int:
-    """Estimate how many model evaluations one item takes, from parameters and shapes."""
-    shapes = {name: a.shape[1:] for name, a in arrays.items() if a.ndim}
+def evaluations(
+    request: Request,
+    arrays: Mapping[str, Array],
+    description: ModelDescription | None = None,
+    card: Card | None = None,
+) -> int:
+    """Estimate how many model evaluations one item takes, and refuse what cannot fit the inputs."""
+    shapes = shapes_of(arrays, description, card)
     return registry.find(request.method).evaluations(request.params, shapes)
 
 

@@ -70,7 +70,7 @@ def prepare(
         raise InvalidRequest(f"priority must be one of {', '.join(LEVELS)}", pointer="/priority")
     inputs = _inputs(model, submission, dataset, blobs)
     signature.check(model.description, request, inputs.items)
-    evaluations = signature.evaluations(request, inputs.sample)
+    evaluations = signature.evaluations(request, inputs.sample, model.description, model.card)
     if evaluations > settings.item_evaluations:
         raise ResourceLimit(
             f"about {evaluations} model evaluations per item are above the limit of {settings.item_evaluations}; "

@@ -1,0 +1,144 @@
+"""Effort: how long an item is sampled, and what is said where it ends before it was meant to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from .errors import InvalidRequest
+from .registry import Params
+from .types import Array
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class BudgetParams(Params):
+    """What every method that asks many times can be asked to spare."""
+
+    budget: int | None = Field(
+        None,
+        ge=1,
+        description="End an item after this many model evaluations, with what is known by then; the account says what remained.",
+    )
+
+
+class EffortParams(BudgetParams):
+    """What every method that samples can be asked to spare."""
+
+    tolerance: float | None = Field(
+        None, gt=0, description="End an item as soon as every standard error is at most this."
+    )
+
+
+@dataclass
+class Effort:
+    """The samples of one item: as many as wanted, or as the tolerance needs, or as the budget pays for."""
+
+    params: EffortParams
+    wanted: int
+    each: int = 1
+    """Evaluations that one sample takes at most."""
+    before: int = 0
+    """Evaluations taken before the first sample."""
+    least: int = 1
+    """Samples without which there is no answer."""
+    step: int = 64
+    most: int = 1 << 20
+    """Samples of one round, so that memory stays bounded."""
+    taken: int = 0
+    error: float = np.inf
+    """The greatest standard error so far; whoever samples says it."""
+
+    def __post_init__(self) -> None:
+        if self.params.budget is not None and self.paid < min(self.least, self.wanted):
+            raise InvalidRequest(
+                f"a budget of {self.params.budget} evaluations pays for {max(self.paid, 0)} samples; the least is "
+                f"{min(self.least, self.wanted)}, which take {self.before + self.each * min(self.least, self.wanted)}",
+                pointer="/params/budget",
+            )
+
+    @property
+    def paid(self) -> int:
+        """How many samples can be taken."""
+        if self.params.budget is None:
+            return self.wanted
+        return min(self.wanted, (self.params.budget - self.before) // self.each)
+
+    @property
+    def precise(self) -> bool:
+        """Whether the tolerance is reached."""
+        return self.params.tolerance is not None and self.error <= self.params.tolerance
+
+    def rounds(self) -> Iterator[int]:
+        """Yield how many samples to take next; all at once where nobody asks for a tolerance."""
+        while self.taken < self.paid and not (self.precise and self.taken >= self.least):
+            step = max(self.step, self.taken // 2) if self.params.tolerance is not None else self.paid
+            n = min(step, self.paid - self.taken, self.most)
+            yield n
+            self.taken += n
+
+    def tell(self, run: Run) -> None:
+        """Enter what was taken and what remained."""
+        remaining = 0 if self.precise else self.wanted - self.taken
+        run.per_item.setdefault("samples", []).append(float(self.taken))
+        run.per_item.setdefault("remaining", []).append(float(remaining))
+        warn_of_rest(run, self.params, remaining, "samples")
+        if self.params.tolerance is not None and not self.precise:
+            _once(
+                run, "the tolerance was not reached; see the account's standard_error, and take more samples"
+            )
+
+
+class Mean:
+    """The mean of observations, rows of arrays that come in blocks, and its standard error."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = np.zeros(0)
+        self._squares = np.zeros(0)
+
+    def add(self, rows: Array) -> None:
+        """Add a block of observations."""
+        n, mean = len(rows), rows.mean(0)
+        squares = ((rows - mean) ** 2).sum(0)
+        if not self.count:
+            self.count, self.mean, self._squares = n, mean, squares
+            return
+        apart, both = mean - self.mean, self.count + n
+        self.mean = self.mean + apart * n / both
+        self._squares = self._squares + squares + apart**2 * self.count * n / both
+        self.count = both
+
+    @property
+    def error(self) -> Array:
+        """The mean's standard error; infinite for a single observation."""
+        if self.count < 2:
+            return np.full(self.mean.shape, np.inf)
+        return np.asarray(np.sqrt(self._squares / (self.count - 1) / self.count))
+
+
+def affordable(run: Run, params: BudgetParams, count: int) -> Array:
+    """Return which of `count` questions about each item are asked: all, or a random part that the budget pays for."""
+    if params.budget is None or params.budget >= count:
+        return np.arange(count)
+    return np.sort(run.rng().permutation(count)[: params.budget])
+
+
+def warn_of_rest(run: Run, params: BudgetParams, remaining: int, what: str) -> None:
+    """Warn once where the budget ended an item before it was done."""
+    if remaining:
+        _once(
+            run,
+            f"the budget of {params.budget} evaluations ended some items before all {what} were asked; "
+            "the account's `remaining` says how many were not",
+        )
+
+
+def _once(run: Run, text: str) -> None:
+    if text not in run.warnings:
+        run.warnings.append(text)

@@ -1,0 +1,127 @@
+"""Random masks: cells switched on and off, upsampled linearly and shifted, as RISE draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .baselines import subject
+from .types import Array, InputCard
+
+DISCRETE = ("tabular", "tokens", "text")
+
+
+def is_smooth(shape: Sequence[int], card: InputCard) -> bool:
+    """Say whether neighbours belong together: in pictures, series and volumes, not in tables and tokens."""
+    return card.kind not in DISCRETE and (len(shape) > 1 or card.kind == "series")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Different masks, and how often each was drawn."""
+
+    cells: Array
+    shifts: Array
+    counts: Array
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks over one item: smooth ones along `space`, or one cell for each value where `space` is empty."""
+
+    shape: tuple[int, ...]
+    space: tuple[int, ...]
+    cells: int
+    keep: float
+
+    @classmethod
+    def over(cls, name: str, x: Array, card: InputCard, cells: int, keep: float) -> Masks:
+        """Return the masks that fit an item: smooth on pictures, series and volumes."""
+        whole = x.dtype.kind in "iub" and x.dtype != np.uint8
+        smooth = not whole and is_smooth(x.shape, card)
+        return cls(x.shape, subject(name, x.shape, card).space if smooth else (), cells, keep)
+
+    @property
+    def counts(self) -> list[int]:
+        """Cells along each axis."""
+        return [min(self.cells, self.shape[a]) for a in self.space] or list(self.shape)
+
+    @property
+    def steps(self) -> list[int]:
+        """Values that a cell is wide along each axis of the space."""
+        return [-(-self.shape[a] // c) for a, c in zip(self.space, self.counts, strict=False)]
+
+    def draw(self, rng: np.random.Generator, number: int) -> Drawn:
+        """Draw masks; equal ones are counted, not repeated."""
+        cells = rng.random((number, *self.counts)) < self.keep
+        shifts = rng.integers(0, self.steps or 1, (number, max(len(self.space), 1)))
+        together = np.concatenate([np.packbits(cells.reshape(number, -1), axis=1), shifts], 1)
+        _, first, counts = np.unique(together, axis=0, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        return Drawn(cells[first[order]], shifts[first[order]], counts[order])
+
+    @cached_property
+    def upsampling(self) -> list[Array]:
+        """Per axis of the space, the matrix that spreads c cells over c + 1 cell widths."""
+        return [_linear(c, (c + 1) * step) for c, step in zip(self.counts, self.steps, strict=False)]
+
+    def render(self, drawn: Drawn, begin: int, end: int) -> Array:
+        """Return masks `begin` to `end`, rows first, in a shape that broadcasts to the item."""
+        out = drawn.cells[begin:end].astype(np.float32)
+        if not self.space:
+            return out
+        for i, (axis, spread) in enumerate(zip(self.space, self.upsampling, strict=True)):
+            at = drawn.shifts[begin:end, i, None] + np.arange(self.shape[axis])
+            out = _along(out, i + 1, spread[at])
+        shape = [n if a in self.space else 1 for a, n in enumerate(self.shape)]
+        return out.reshape(len(out), *shape)
+
+
+def _along(a: Array, axis: int, matrices: Array) -> Array:
+    """Multiply one axis of each row by that row's matrix."""
+    moved = np.moveaxis(a, axis, 1)
+    out = np.matmul(matrices, moved.reshape(len(a), moved.shape[1], -1))
+    return np.moveaxis(out.reshape(len(a), -1, *moved.shape[2:]), 1, axis)
+
+
+def _linear(cells: int, length: int) -> Array:
+    """Return the matrix of linear interpolation between the cells' middles, the ends held."""
+    at = np.clip((np.arange(length) + 0.5) * cells / length - 0.5, 0, cells - 1)
+    low = np.floor(at).astype(int)
+    out = np.zeros((length, cells), np.float32)
+    np.add.at(out, (np.arange(length), low), 1 - (at - low))
+    np.add.at(out, (np.arange(length), np.minimum(low + 1, cells - 1)), at - low)
+    return out
+
+
+class WeightedScores:
+    """Running sums of score times mask: the mean map and its standard error, in memory for one map."""
+
+    def __init__(self, shape: Sequence[int], keep: float) -> None:
+        self.shape, self.keep = tuple(shape), keep
+        self.count = 0
+        self._first: Any = 0.0
+        self._second: Any = 0.0
+
+    def add(self, masks: Array, scores: Array, counts: Array) -> None:
+        """Add a block of masks with their scores, each as often as it was drawn."""
+        m = masks.reshape(len(masks), -1).astype(np.float64)
+        self._first = self._first + (scores * counts) @ m
+        self._second = self._second + (scores**2 * counts) @ np.square(m, out=m)
+        self.count += int(counts.sum())
+
+    @property
+    def mean(self) -> Array:
+        """The map."""
+        return np.asarray(self._first / (self.count * self.keep)).reshape(self.shape)
+
+    @property
+    def error(self) -> Array:
+        """The standard error of each value of the map."""
+        n = self.count
+        spread = np.maximum(self._second / n - (self._first / n) ** 2, 0) * n / max(n - 1, 1)
+        return np.asarray(np.sqrt(spread / n) / self.keep).reshape(self.shape)

@@ -1,0 +1,61 @@
+"""Feature ablation: what is lost without a group of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..effort import BudgetParams, affordable, warn_of_rest
+from ..fills import FillParams, check_names, filler
+from ..groups import GroupParams, Groups, find_groups, gather, groups_of
+from ..registry import method
+from ..sampling import Asker, asked_about
+from ..types import Array, Arrays
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+
+class FeatureAblationParams(GroupParams, FillParams, BudgetParams):
+    """Parameters of `feature_ablation`."""
+
+
+def _evaluations(params: FeatureAblationParams, shapes: Mapping[str, Sequence[int]]) -> int:
+    count = find_groups(params, asked_about(params, shapes)).count
+    return min(count, params.budget or count) + 1
+
+
+@method(family="sampling", paper="Lei et al., 2018, arXiv:1604.04173, section 6", evaluations=_evaluations)
+def feature_ablation(run: Run, params: FeatureAblationParams) -> Arrays:
+    """How much the score drops when one group of values is replaced; each member carries its group's drop."""
+    asker = Asker.of(run)
+    check_names(params, run.explainable())
+    groups, values = [], []
+    for item in range(run.items):
+        groups.append(groups_of(run, params, item))
+        values.append(_drops(asker, params, item, groups[-1]))
+        asker.finished(item)
+    return gather(run, params, groups, values)
+
+
+def _drops(asker: Asker, params: FeatureAblationParams, item: int, groups: Groups) -> Array:
+    """Return each group's drop, zero for those that the budget did not pay for."""
+    run = asker.run
+    x = {n: run.of_item(run.inputs[n], n, item) for n in groups.ids}
+    fill = {n: filler(params, n, a, run.model.card.input(n)) for n, a in x.items()}
+    asked = affordable(run, params, groups.count)
+
+    def copies(begin: int, end: int) -> Arrays:
+        gone = asked[begin:end]
+        return {
+            n: np.where(ids == gone.reshape(-1, *[1] * ids.ndim), fill[n], x[n])
+            for n, ids in groups.ids.items()
+        }
+
+    drops = np.zeros(groups.count)
+    drops[asked] = run.frozen[1][item] - asker.scores(item, len(asked), copies)
+    run.per_item.setdefault("remaining", []).append(float(groups.count - len(asked)))
+    warn_of_rest(run, params, groups.count - len(asked), "groups")
+    return drops

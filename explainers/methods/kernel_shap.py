@@ -1,0 +1,99 @@
+"""Kernel SHAP (Lundberg & Lee, 2017), with pairs and true standard errors (Covert & Lee, 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from ..coalitions import CoalitionParams, Game, sizes, tell
+from ..effort import Effort, EffortParams
+from ..errors import InvalidRequest
+from ..groups import gather
+from ..registry import method
+from ..sampling import Asker
+from ..shapley import Regression, draw_pairs, of_size, size_weights, whole_sizes
+from ..types import Array, Arrays
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+MOST_SAMPLES = 200_000
+PER_GROUP = 4
+"""Coalitions per group without which the regression, or its errors, are undetermined."""
+
+
+class KernelShapParams(CoalitionParams, EffortParams):
+    """Parameters of `kernel_shap`."""
+
+    samples: int | None = Field(
+        None,
+        ge=4,
+        le=MOST_SAMPLES,
+        description="Coalitions asked of each item; all of them where there are no more. Default: 2048 and two per group.",
+    )
+
+
+def _samples(params: KernelShapParams, count: int) -> int:
+    """Return how many coalitions are asked; so few that the regression is undetermined are refused."""
+    wanted = params.samples or 2048 + 2 * count
+    if count < MOST_SAMPLES.bit_length() and (1 << count) - 2 <= wanted:
+        return (1 << count) - 2
+    if wanted < PER_GROUP * count:
+        raise InvalidRequest(
+            f"{wanted} samples do not determine the values of {count} groups; take {PER_GROUP * count} or more, or fewer groups",
+            pointer="/params/samples",
+        )
+    return int(wanted)
+
+
+def _evaluations(params: KernelShapParams, shapes: Mapping[str, Sequence[int]]) -> int:
+    count, rows = sizes(params, shapes)
+    asked = (_samples(params, count) + 1) * rows
+    return int(min(asked, params.budget or asked)) + 1
+
+
+@method(
+    family="sampling",
+    paper="Lundberg & Lee, 2017, arXiv:1705.07874, theorem 2; Covert & Lee, 2021, arXiv:2012.01536",
+    completes=True,
+    evaluations=_evaluations,
+)
+def kernel_shap(run: Run, params: KernelShapParams) -> Arrays:
+    """Share the score among groups fairly, by a weighted linear regression on some coalitions that keeps the sum."""
+    asker = Asker.of(run)
+    groups, values, errors = [], [], []
+    for item in range(run.items):
+        game = Game.of(asker, params, item)
+        found, error = _explained(game, params, run.rng())
+        tell(run, game, found, float(error.max(initial=0)))
+        groups.append(game.groups)
+        values.append(found)
+        errors.append(error)
+        asker.finished(item)
+    return gather(run, params, groups, values, errors)
+
+
+def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return one item's values and their standard errors."""
+    count = game.groups.count
+    if count == 1:
+        return np.array([game.whole - game.nothing]), np.zeros(1)
+    least = PER_GROUP * count
+    effort = Effort(params, _samples(params, count), game.rows, 1 + game.rows, least, 2 * least)
+    regression = Regression(count, game.nothing, game.whole)
+    whole = whole_sizes(count, effort.paid)
+    for members in (of_size(count, size) for size in whole):
+        regression.take(members, game.values(members))
+        effort.taken += len(members)
+    drawn = np.setdiff1d(np.arange(1, count), whole)
+    regression.drawn_weight = float(size_weights(count)[drawn - 1].sum())
+    for samples in effort.rounds() if len(drawn) else ():
+        members = draw_pairs(rng, count, drawn, max(samples // 2, 1))
+        worth = game.values(np.concatenate([members, ~members]))
+        regression.draw(members, *np.split(worth, 2))
+        effort.error = float(regression.values()[1].max())
+    effort.tell(game.asker.run)
+    return regression.values()

@@ -1,0 +1,85 @@
+"""Shapley values by permutations (Castro et al., 2009; Strumbelj & Kononenko, 2014; Mitchell et al., 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from ..coalitions import CoalitionParams, Game, sizes, tell
+from ..effort import Effort, EffortParams, Mean
+from ..groups import gather
+from ..registry import method
+from ..sampling import Asker
+from ..shapley import marginals, prefixes
+from ..types import Array, Arrays
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+ROUND_BYTES = 1 << 24
+"""Coalitions of one round's permutations."""
+LEAST = 8
+"""Permutations without which a standard error says nothing."""
+
+
+class ShapleySamplingParams(CoalitionParams, EffortParams):
+    """Parameters of `shapley_sampling`."""
+
+    samples: int = Field(
+        100,
+        ge=LEAST,
+        le=100_000,
+        multiple_of=2,
+        description="Permutations along which the groups join one after the other; every second one is the reverse of the last.",
+    )
+
+
+def _evaluations(params: ShapleySamplingParams, shapes: Mapping[str, Sequence[int]]) -> int:
+    count, rows = sizes(params, shapes)
+    asked = min(params.samples * max(count - 1, 0), 2 ** min(count, 60) - 2) * rows + rows
+    return int(min(asked, params.budget or asked)) + 1
+
+
+@method(
+    family="sampling",
+    paper="Strumbelj & Kononenko, 2014, doi:10.1007/s10115-013-0679-x; Mitchell et al., 2022, arXiv:2104.12199, section 3",
+    completes=True,
+    evaluations=_evaluations,
+)
+def shapley_sampling(run: Run, params: ShapleySamplingParams) -> Arrays:
+    """Share the score among groups fairly: what each adds when the groups join in random orders and their reverses."""
+    asker = Asker.of(run)
+    groups, values, errors = [], [], []
+    for item in range(run.items):
+        game = Game.of(asker, params, item)
+        found, error = _explained(game, params, run.rng())
+        tell(run, game, found, float(error.max(initial=0)))
+        groups.append(game.groups)
+        values.append(found)
+        errors.append(error)
+        asker.finished(item)
+    return gather(run, params, groups, values, errors)
+
+
+def _explained(game: Game, params: ShapleySamplingParams, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return one item's values and their standard errors; an order and its reverse are one observation."""
+    count = game.groups.count
+    each = max(count - 1, 1) * game.rows
+    most = max(2 * LEAST, ROUND_BYTES // (count * (count + 1)))
+    effort = Effort(params, params.samples, each, 1 + game.rows, LEAST, 2 * LEAST, most)
+    sums = Mean()
+    for samples in effort.rounds():
+        orders = rng.permuted(np.tile(np.arange(count), (max(samples // 2, 1), 1)), axis=1)
+        sums.add((_added(game, orders) + _added(game, orders[:, ::-1])) / 2)
+        effort.error = float(sums.error.max(initial=0))
+    effort.tell(game.asker.run)
+    return sums.mean, sums.error
+
+
+def _added(game: Game, orders: Array) -> Array:
+    masks = prefixes(orders)
+    worth = game.values(masks.reshape(-1, masks.shape[2]))
+    return marginals(worth.reshape(masks.shape[:2]), orders)
