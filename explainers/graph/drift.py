@@ -46,6 +46,8 @@ def _behind(target: ir.Value) -> set[ir.Node]:
 def _quantised(op: Any, node: ir.Node, found: Unrounded) -> ir.Value:
     x, y = node.inputs[0], node.outputs[0]
     assert x is not None
+    scale: ir.Value | None
+    zero: ir.Value | None
     if node.op_type == "DynamicQuantizeLinear":
         scale, zero, where = node.outputs[1], node.outputs[2], (0, 0)
     else:
@@ -66,9 +68,14 @@ def _again(op: Any, node: ir.Node, found: Unrounded) -> None:
         found[node.outputs[0]] = found[node.inputs[1]]
     elif node.op_type == "DequantizeLinear" and first in found:
         found[node.outputs[0]] = _shaped(_dequantised(op, node, found[first]), node.outputs[0])
-    elif all(is_float(v) or any(x in found and x.dtype == v.dtype for x in node_inputs(node)) for v in node.outputs[:1]):
+    elif all(
+        is_float(v) or any(x in found and x.dtype == v.dtype for x in node_inputs(node))
+        for v in node.outputs[:1]
+    ):
         inputs = [_real(op, v, found) for v in node.inputs]
-        outputs = op.node(node.op_type, inputs, attributes(node), outputs=len(node.outputs), domain=node.domain)
+        outputs = op.node(
+            node.op_type, inputs, attributes(node), outputs=len(node.outputs), domain=node.domain
+        )
         for old, new in zip(node.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
             new.dtype = old.dtype if is_float(old) else new.dtype
             found[old] = _shaped(new, old)

@@ -102,10 +102,16 @@ def _same_shape(a: ir.Value, b: ir.Value) -> bool:
 
 
 def _adds_axis(v: ir.Value, out: ir.Value) -> bool:
-    return v.shape is not None and out.shape is not None and len(out.shape) == len(v.shape) + 1 and _alike(
-        list(v.shape), list(out.shape)[:-1])
+    return (
+        v.shape is not None
+        and out.shape is not None
+        and len(out.shape) == len(v.shape) + 1
+        and _alike(list(v.shape), list(out.shape)[:-1])
+    )
 
 
 def _alike(a: Sequence[int | ir.SymbolicDim], b: Sequence[int | ir.SymbolicDim]) -> bool:
     """Say whether shapes can be the same; the inference has many names for one open axis."""
-    return len(a) == len(b) and all(p == q or not (isinstance(p, int) and isinstance(q, int)) for p, q in zip(a, b, strict=True))
+    return len(a) == len(b) and all(
+        p == q or not (isinstance(p, int) and isinstance(q, int)) for p, q in zip(a, b, strict=True)
+    )

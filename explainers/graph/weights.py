@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,9 @@ def without_weights(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.
     there = {i.name for i in proto.graph.input}
     light = _shell(proto, {t.name for t in heavy})
     light.graph.input.extend(
-        onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)) for t in heavy if t.name not in there
+        onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
+        for t in heavy
+        if t.name not in there
     )
     return light, heavy
 
@@ -33,21 +36,36 @@ def in_parts(proto: onnx.ModelProto, whole: int = WHOLE) -> tuple[bytes, dict[st
     """Return the bytes of the model and, if it is larger than `whole`, its large weights apart from them."""
     if sum(size(t) for t in proto.graph.initializer) <= whole:
         return proto.SerializeToString(), {}
-    heavy = [t for t in proto.graph.initializer if size(t) > LIGHT * 16 and t.HasField("raw_data") and t.data_type in _NUMPY]
+    heavy = [
+        t
+        for t in proto.graph.initializer
+        if size(t) > LIGHT * 16 and t.HasField("raw_data") and t.data_type in _NUMPY
+    ]
     shell = _shell(proto, {t.name for t in heavy})
     shell.graph.initializer.extend(_elsewhere(t) for t in heavy)
-    return shell.SerializeToString(), {t.name: np.frombuffer(t.raw_data, _NUMPY[t.data_type]).reshape(t.dims) for t in heavy}
+    return shell.SerializeToString(), {
+        t.name: np.frombuffer(t.raw_data, _NUMPY[t.data_type]).reshape(t.dims) for t in heavy
+    }
 
 
-_NUMPY = {
-    t: onnx.helper.tensor_dtype_to_np_dtype(t)
-    for t in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8,
-              onnx.TensorProto.UINT8, onnx.TensorProto.INT32, onnx.TensorProto.INT64)
+_NUMPY: dict[int, np.dtype[Any]] = {
+    int(t): onnx.helper.tensor_dtype_to_np_dtype(t)
+    for t in (
+        onnx.TensorProto.FLOAT,
+        onnx.TensorProto.DOUBLE,
+        onnx.TensorProto.FLOAT16,
+        onnx.TensorProto.INT8,
+        onnx.TensorProto.UINT8,
+        onnx.TensorProto.INT32,
+        onnx.TensorProto.INT64,
+    )
 }
 
 
 def _shell(proto: onnx.ModelProto, left_out: set[str]) -> onnx.ModelProto:
-    light = onnx.ModelProto(ir_version=max(proto.ir_version, 4), opset_import=proto.opset_import, functions=proto.functions)
+    light = onnx.ModelProto(
+        ir_version=max(proto.ir_version, 4), opset_import=proto.opset_import, functions=proto.functions
+    )
     light.graph.name = proto.graph.name
     light.graph.node.extend(proto.graph.node)
     light.graph.initializer.extend(t for t in proto.graph.initializer if t.name not in left_out)
@@ -60,7 +78,9 @@ def _shell(proto: onnx.ModelProto, left_out: set[str]) -> onnx.ModelProto:
 
 def _elsewhere(t: onnx.TensorProto) -> onnx.TensorProto:
     """Return a tensor that says only that its data is given apart."""
-    out = onnx.TensorProto(name=t.name, data_type=t.data_type, dims=t.dims, data_location=onnx.TensorProto.EXTERNAL)
+    out = onnx.TensorProto(
+        name=t.name, data_type=t.data_type, dims=t.dims, data_location=onnx.TensorProto.EXTERNAL
+    )
     for k, v in (("location", "given apart"), ("offset", "0"), ("length", str(len(t.raw_data)))):
         out.external_data.append(onnx.StringStringEntryProto(key=k, value=v))
     return out

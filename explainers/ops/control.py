@@ -52,14 +52,25 @@ def _backward_branch(op: Builder, branch: ir.Graph, gs: Any, outside: list[ir.Va
 no_derivative(
     "how often it runs is known only in the run: its trip count or early end depends on an input's values; "
     "a method that only evaluates the model works",
-    "Loop", "Scan",
+    "Loop",
+    "Scan",
 )
 no_derivative(
     "a sequence or optional whose parts are known only in the run",
-    "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceMap",
-    "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement",
+    "SequenceAt",
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceErase",
+    "SequenceInsert",
+    "SequenceMap",
+    "SplitToSequence",
+    "ConcatFromSequence",
+    "Optional",
+    "OptionalGetElement",
 )
 no_derivative(
     "the length of its sequence must be known; name the shapes of the inputs, or explain concrete inputs",
-    "LSTM", "GRU", "RNN",
+    "LSTM",
+    "GRU",
+    "RNN",
 )

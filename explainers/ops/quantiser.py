@@ -15,17 +15,29 @@ def along(op: Any, v: Any, x: Any, axis: int, block: int = 0) -> Any:
     if block:
         length = (dimensions(x) or [])[axis]
         if not isinstance(length, int):
-            raise ValueError(f"the length of axis {axis} of {x.name!r}, which is quantised in blocks, must be known")
+            raise ValueError(
+                f"the length of axis {axis} of {x.name!r}, which is quantised in blocks, must be known"
+            )
         return op.Gather(v, np.arange(length) // block, axis=axis)
     rank, own = len(dimensions(x) or []), len(dimensions(v) or [])
-    if own != 1 or (dimensions(v) or [1])[0] == 1 and rank != 1:
+    if own != 1 or ((dimensions(v) or [1])[0] == 1 and rank != 1):
         return op.Reshape(v, []) if own == 1 else v
     return op.Unsqueeze(v, [i for i in range(rank) if i != axis % rank]) if rank > 1 else v
 
 
 @vjp("QuantizeLinear")
-def quantize_linear(op: Any, g: Any, y: Any, x: Any, scale: Any, zero: Any = None, *, axis: int = 1, block_size: int = 0,
-    **_: Any) -> Any:
+def quantize_linear(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    scale: Any,
+    zero: Any = None,
+    *,
+    axis: int = 1,
+    block_size: int = 0,
+    **_: Any,
+) -> Any:
     """g arrives in units of the quantised steps; it passes where round(x / scale) + zero is representable."""
     scale_x = along(op, scale, x, axis, block_size)
     steps = op.Div(x, scale_x)
@@ -38,8 +50,18 @@ def quantize_linear(op: Any, g: Any, y: Any, x: Any, scale: Any, zero: Any = Non
 
 
 @vjp("DequantizeLinear")
-def dequantize_linear(op: Any, g: Any, y: Any, x: Any, scale: Any, zero: Any = None, *, axis: int = 1, block_size: int = 0,
-    **_: Any) -> Any:
+def dequantize_linear(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    scale: Any,
+    zero: Any = None,
+    *,
+    axis: int = 1,
+    block_size: int = 0,
+    **_: Any,
+) -> Any:
     """y = (x - zero) scale, so g passes times the scale; between quantiser and dequantiser it is a float."""
     return op.Mul(g, along(op, scale, x, axis, block_size)), None, None
 

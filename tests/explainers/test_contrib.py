@@ -38,15 +38,27 @@ def standard(name: str, *inputs: Any, **attributes: Any) -> Case:
 
 
 CASES: list[Case] = [
-    ms("Gelu", X), ms("BiasGelu", X, f(8)), ms("FastGelu", X), ms("FastGelu", X, f(8)),
-    ms("QuickGelu", X), ms("QuickGelu", X, alpha=1.0),
+    ms("Gelu", X),
+    ms("BiasGelu", X, f(8)),
+    ms("FastGelu", X),
+    ms("FastGelu", X, f(8)),
+    ms("QuickGelu", X),
+    ms("QuickGelu", X, alpha=1.0),
     ms("FusedMatMul", f(2, 3, 4), f(2, 4, 5), alpha=0.5),
     ms("FusedMatMul", f(2, 4, 3), f(2, 5, 4), transA=1, transB=1),
     ms("FusedMatMul", f(3, 2, 4), f(4, 2, 5), transBatchA=1, transBatchB=1),
     ms("FusedMatMul", f(4, 2, 3, 6), f(2, 3, 4, 5), transBatchA=1, transA=1),
     ms("FusedGemm", f(3, 4), f(4, 5), f(5), activation="Relu", alpha=0.5, beta=2.0),
     ms("FusedGemm", f(3, 4), f(4, 5), f(5), activation="LeakyRelu", activation_alpha=0.2),
-    ms("FusedGemm", f(3, 4), f(4, 5), f(5), activation="HardSigmoid", activation_alpha=0.3, activation_beta=0.4),
+    ms(
+        "FusedGemm",
+        f(3, 4),
+        f(4, 5),
+        f(5),
+        activation="HardSigmoid",
+        activation_alpha=0.3,
+        activation_beta=0.4,
+    ),
     ms("FusedConv", IMAGE, KERNEL, f(4), activation="Relu", pads=[1, 1, 1, 1]),
     ms("FusedConv", IMAGE, KERNEL, f(4), f(1, 4, 6, 6), activation="Relu", pads=[1, 1, 1, 1]),
     ms("FusedConv", IMAGE, KERNEL, f(4), activation="Clip", activation_params=[-0.3, 0.6]),
@@ -56,8 +68,20 @@ CASES: list[Case] = [
     ms("SkipSimplifiedLayerNormalization", X, f(2, 5, 8), f(8), f(8), epsilon=1e-5),
     standard("SimplifiedLayerNormalization", X, f(8), epsilon=1e-5),
     ms("EmbedLayerNormalization", IDS, KINDS, f(20, 8), f(9, 8), f(2, 8), f(8), f(8), MASK),
-    ms("EmbedLayerNormalization", IDS, None, f(20, 8), f(9, 8), None, f(8), f(8), None, PLACES.astype(np.int32)),
-    ms("Attention", X, W, B, **HEADS), ms("Attention", X, W, B, MASK, **HEADS),
+    ms(
+        "EmbedLayerNormalization",
+        IDS,
+        None,
+        f(20, 8),
+        f(9, 8),
+        None,
+        f(8),
+        f(8),
+        None,
+        PLACES.astype(np.int32),
+    ),
+    ms("Attention", X, W, B, **HEADS),
+    ms("Attention", X, W, B, MASK, **HEADS),
     ms("Attention", X, W, B, np.array([3, 5], np.int32), **HEADS),
     ms("Attention", X, W, B, MASK, unidirectional=1, **HEADS),
     ms("Attention", X, W, B, RNG.integers(0, 2, (2, 5, 5)).astype(np.int32), scale=0.3, **HEADS),
@@ -68,8 +92,19 @@ CASES: list[Case] = [
     ms("MultiHeadAttention", X, f(2, 7, 8), f(2, 7, 12), f(28), **HEADS),
     ms("MultiHeadAttention", X, f(2, 5, 8), f(2, 5, 8), None, MASK, scale=0.2, **HEADS),
     ms("MultiHeadAttention", X, f(2, 2, 7, 4), f(2, 2, 7, 4), **HEADS),
-    ms("MultiHeadAttention", X, f(2, 5, 8), f(2, 5, 8), None, None, None, f(2, 2, 3, 4), f(2, 2, 3, 4),
-       unidirectional=1, **HEADS),
+    ms(
+        "MultiHeadAttention",
+        X,
+        f(2, 5, 8),
+        f(2, 5, 8),
+        None,
+        None,
+        None,
+        f(2, 2, 3, 4),
+        f(2, 2, 3, 4),
+        unidirectional=1,
+        **HEADS,
+    ),
     ms("RotaryEmbedding", X, PLACES, f(10, 2), f(10, 2), **HEADS),
     ms("RotaryEmbedding", f(2, 2, 5, 4), PLACES, f(10, 2), f(10, 2), interleaved=1),
     ms("RotaryEmbedding", X, np.array([2], np.int64), f(10, 2), f(10, 2)),
@@ -88,12 +123,21 @@ def build(case: Case) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     names = ["" if a is None else f"i{k}" for k, a in enumerate(inputs)]
     outputs = [f"o{k}" for k in range(OUTPUTS.get(name, 1))]
     # the kernel reads what is past only where it may give what is present
-    past = {"Attention": ["present"], "MultiHeadAttention": ["present_k", "present_v"]}.get(name, []) if domain else []
+    past = (
+        {"Attention": ["present"], "MultiHeadAttention": ["present_k", "present_v"]}.get(name, [])
+        if domain
+        else []
+    )
     outputs += past if past and inputs[-1] is not None and inputs[-1].shape[-2:] == (3, 4) else []
-    nodes = [helper.make_node(name, names, outputs, name="it", domain=domain, **attributes),
-             helper.make_node("Tanh", ["o0"], ["y"], name="last")]
+    nodes = [
+        helper.make_node(name, names, outputs, name="it", domain=domain, **attributes),
+        helper.make_node("Tanh", ["o0"], ["y"], name="last"),
+    ]
     feeds = {n: a for n, a in zip(names, inputs, strict=True) if a is not None}
-    given = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in feeds.items()]
+    given = [
+        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+        for n, a in feeds.items()
+    ]
     rank = len(run(_model(nodes, given, None), feeds)[0].shape)
     return _model(nodes, given, rank), feeds
 
@@ -107,7 +151,9 @@ def _model(nodes: list[Any], given: list[Any], rank: int | None) -> onnx.ModelPr
 def run(model: onnx.ModelProto, feeds: dict[str, Any]) -> list[np.ndarray]:
     options = ort.SessionOptions()
     options.log_severity_level = 4
-    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, feeds)
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(
+        None, feeds
+    )
 
 
 def label(case: Case) -> str:
@@ -133,7 +179,11 @@ def test_gradient_along_a_random_direction(case: Case) -> None:
     graph = explainers.compile(loaded, "gradient", {"explain_inputs": ["i0"]})
     rng = np.random.default_rng(1)
     weights, step = rng.normal(size=run(model, feeds)[0].shape).astype(np.float32), 3e-3
-    found = dict(zip([o.name for o in graph.graph.output], run(graph, feeds | {"target_weights": weights}), strict=True))
+    found = dict(
+        zip(
+            [o.name for o in graph.graph.output], run(graph, feeds | {"target_weights": weights}), strict=True
+        )
+    )
     direction = rng.normal(size=feeds["i0"].shape).astype(np.float32)
 
     def score(t: float) -> float:

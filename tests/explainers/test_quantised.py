@@ -30,24 +30,47 @@ def zero(value: int, kind: Any = np.int8) -> np.ndarray:
     return np.array(value, kind)
 
 
-def between(name: str, inputs: list[Any], *, domain: str = "", shape: tuple[int, ...] = SHAPE, kind: Any = np.uint8,
-            ys: float = 0.1, yz: int = 120, real: bool = False, **attributes: Any) -> tuple[onnx.ModelProto, tuple[int, ...]]:
+def between(
+    name: str,
+    inputs: list[Any],
+    *,
+    domain: str = "",
+    shape: tuple[int, ...] = SHAPE,
+    kind: Any = np.uint8,
+    ys: float = 0.1,
+    yz: int = 120,
+    real: bool = False,
+    **attributes: Any,
+) -> tuple[onnx.ModelProto, tuple[int, ...]]:
     """x, quantised, the operator, dequantised unless its result is real; arrays become constants."""
-    constants = {"xs": scale(0.05), "xz": np.array(12 if kind is np.int8 else 128, kind), "ys": scale(ys), "yz": np.array(yz, kind)}
+    constants = {
+        "xs": scale(0.05),
+        "xz": np.array(12 if kind is np.int8 else 128, kind),
+        "ys": scale(ys),
+        "yz": np.array(yz, kind),
+    }
     names = [v if isinstance(v, str) else f"c{i}" for i, v in enumerate(inputs)]
     constants |= {n: v for n, v in zip(names, inputs, strict=True) if not isinstance(v, str)}
     last = ("Identity", ["yq"]) if real else ("DequantizeLinear", ["yq", "ys", "yz"])
-    nodes = [helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["xq"], name="first"),
-             helper.make_node(name, names, ["yq"], name="it", domain=domain, **attributes),
-             helper.make_node(last[0], last[1], ["y"], name="last")]
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["xq"], name="first"),
+        helper.make_node(name, names, ["yq"], name="it", domain=domain, **attributes),
+        helper.make_node(last[0], last[1], ["y"], name="last"),
+    ]
     return _model(nodes, constants, shape), shape
 
 
-def _model(nodes: list[Any], constants: dict[str, np.ndarray], shape: tuple[int, ...], version: int = 21) -> onnx.ModelProto:
+def _model(
+    nodes: list[Any], constants: dict[str, np.ndarray], shape: tuple[int, ...], version: int = 21
+) -> onnx.ModelProto:
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *shape[1:]])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(a, n) for n, a in constants.items()])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version), helper.make_opsetid(MS, 1)], ir_version=10)
+    graph = helper.make_graph(
+        nodes, "g", [x], [y], [numpy_helper.from_array(a, n) for n, a in constants.items()]
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", version), helper.make_opsetid(MS, 1)], ir_version=10
+    )
     behind = run(model, np.zeros(shape, np.float32)).shape[1:]
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", *behind]))
     return model
@@ -68,35 +91,65 @@ OTHER = RNG.integers(0, 255, (1, 3, 6, 6)).astype(np.uint8)
 PER_CHANNEL = scale(0.01, 0.02, 0.005, 0.015)
 CASES = {
     "QLinearConv, per channel, bias": between(
-        "QLinearConv", [*GIVEN, KERNEL, PER_CHANNEL, np.zeros(4, np.int8), *TO, BIAS[:4]], pads=[1, 1, 1, 1], ys=0.3),
-    "QLinearConv, strided, zero points": between("QLinearConv", [*GIVEN, KERNEL, scale(0.01), zero(3), *TO], strides=[2, 2], ys=0.3),
+        "QLinearConv",
+        [*GIVEN, KERNEL, PER_CHANNEL, np.zeros(4, np.int8), *TO, BIAS[:4]],
+        pads=[1, 1, 1, 1],
+        ys=0.3,
+    ),
+    "QLinearConv, strided, zero points": between(
+        "QLinearConv", [*GIVEN, KERNEL, scale(0.01), zero(3), *TO], strides=[2, 2], ys=0.3
+    ),
     "QLinearMatMul": between("QLinearMatMul", [*GIVEN, MATRIX, scale(0.01), zero(2), *TO], shape=FLAT),
     "QLinearMatMul, per column": between(
-        "QLinearMatMul", [*GIVEN, MATRIX, PER_CHANNEL.repeat(2)[:5], np.zeros(5, np.int8), *TO], shape=FLAT),
+        "QLinearMatMul", [*GIVEN, MATRIX, PER_CHANNEL.repeat(2)[:5], np.zeros(5, np.int8), *TO], shape=FLAT
+    ),
     "QLinearAdd": between("QLinearAdd", [*GIVEN, OTHER, scale(0.03), zero(100, np.uint8), *TO], domain=MS),
     "QLinearMul": between("QLinearMul", [*GIVEN, OTHER, scale(0.03), zero(100, np.uint8), *TO], domain=MS),
     "QLinearSigmoid": pool("QLinearSigmoid", ys=1 / 256, yz=0),
     "QLinearLeakyRelu": pool("QLinearLeakyRelu", alpha=0.2),
     "QLinearAveragePool": pool("QLinearAveragePool", kernel_shape=[2, 2], strides=[2, 2]),
-    "QLinearAveragePool, channels last": pool("QLinearAveragePool", (2, 6, 6, 3), kernel_shape=[2, 2], channels_last=1),
+    "QLinearAveragePool, channels last": pool(
+        "QLinearAveragePool", (2, 6, 6, 3), kernel_shape=[2, 2], channels_last=1
+    ),
     "QLinearGlobalAveragePool": pool("QLinearGlobalAveragePool"),
     "QLinearConcat": between("QLinearConcat", [*TO, *GIVEN, *GIVEN], domain=MS, axis=1),
     "QLinearSoftmax": pool("QLinearSoftmax", FLAT, axis=-1, opset=13, ys=1 / 256, yz=0),
-    "QGemm": between("QGemm", [*GIVEN, MATRIX.T.copy(), scale(0.01), zero(0), BIAS, *TO], domain=MS, shape=FLAT, transB=1),
+    "QGemm": between(
+        "QGemm", [*GIVEN, MATRIX.T.copy(), scale(0.01), zero(0), BIAS, *TO], domain=MS, shape=FLAT, transB=1
+    ),
 }
 REAL = {
-    "QGemm, real": between("QGemm", [*GIVEN, MATRIX.T.copy(), scale(0.01), zero(0), BIAS], domain=MS, shape=FLAT, transB=1, real=True),
-    "MatMulIntegerToFloat": between("MatMulIntegerToFloat", ["xq", MATRIX, "xs", scale(0.02), "xz", zero(1), scale(*range(5))],
-                                    domain=MS, shape=FLAT, real=True),
-    "DynamicQuantizeMatMul": between("DynamicQuantizeMatMul", ["x", MATRIX, scale(0.02), zero(1)], domain=MS, shape=FLAT, real=True),
+    "QGemm, real": between(
+        "QGemm",
+        [*GIVEN, MATRIX.T.copy(), scale(0.01), zero(0), BIAS],
+        domain=MS,
+        shape=FLAT,
+        transB=1,
+        real=True,
+    ),
+    "MatMulIntegerToFloat": between(
+        "MatMulIntegerToFloat",
+        ["xq", MATRIX, "xs", scale(0.02), "xz", zero(1), scale(*range(5))],
+        domain=MS,
+        shape=FLAT,
+        real=True,
+    ),
+    "DynamicQuantizeMatMul": between(
+        "DynamicQuantizeMatMul", ["x", MATRIX, scale(0.02), zero(1)], domain=MS, shape=FLAT, real=True
+    ),
 }
 
 
-def dynamic(name: str, weights: np.ndarray, shape: tuple[int, ...], **attributes: Any) -> tuple[onnx.ModelProto, tuple[int, ...]]:
-    nodes = [helper.make_node("DynamicQuantizeLinear", ["x"], ["xq", "xs", "xz"], name="first"),
-             helper.make_node(name, ["xq", "w", "xz", "wz"], ["yi"], name="it", **attributes),
-             helper.make_node("Cast", ["yi"], ["yf"], to=TensorProto.FLOAT, name="cast"),
-             helper.make_node("Mul", ["xs", "ws"], ["s"], name="scales"), helper.make_node("Mul", ["yf", "s"], ["y"], name="last")]
+def dynamic(
+    name: str, weights: np.ndarray, shape: tuple[int, ...], **attributes: Any
+) -> tuple[onnx.ModelProto, tuple[int, ...]]:
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["xq", "xs", "xz"], name="first"),
+        helper.make_node(name, ["xq", "w", "xz", "wz"], ["yi"], name="it", **attributes),
+        helper.make_node("Cast", ["yi"], ["yf"], to=TensorProto.FLOAT, name="cast"),
+        helper.make_node("Mul", ["xs", "ws"], ["s"], name="scales"),
+        helper.make_node("Mul", ["yf", "s"], ["y"], name="last"),
+    ]
     constants = {"w": weights, "wz": np.array(2, weights.dtype), "ws": scale(0.02)}
     return _model(nodes, constants, shape), shape
 
@@ -114,11 +167,15 @@ def sample(shape: tuple[int, ...]) -> np.ndarray:
 
 def gradient(model: onnx.ModelProto, x: np.ndarray) -> Any:
     weights = np.random.default_rng(8).normal(size=run(model, x).shape[1:])
-    return explainers.explain(explainers.load(model), x, "gradient", target={"weights": weights.tolist()}), weights
+    return explainers.explain(
+        explainers.load(model), x, "gradient", target={"weights": weights.tolist()}
+    ), weights
 
 
 @pytest.mark.parametrize(("model", "shape"), ALL.values(), ids=ALL)
-def test_values_are_exactly_those_of_the_deployed_model(model: onnx.ModelProto, shape: tuple[int, ...]) -> None:
+def test_values_are_exactly_those_of_the_deployed_model(
+    model: onnx.ModelProto, shape: tuple[int, ...]
+) -> None:
     x = sample(shape)
     np.testing.assert_array_equal(gradient(model, x)[0].arrays["output.y"], run(model, x))
 
@@ -148,18 +205,27 @@ def test_what_clips_has_no_slope() -> None:
     found, _ = gradient(model, x)
     clipped = np.isin(run(model, x), [0.0, np.float32(255 * np.float32(0.001))])
     assert clipped.mean() > 0.9
-    one = explainers.explain(explainers.load(model), x, "gradient", target={"index": {"at": [int(i) for i in np.argwhere(clipped[0])[0]]}})
+    one = explainers.explain(
+        explainers.load(model),
+        x,
+        "gradient",
+        target={"index": {"at": [int(i) for i in np.argwhere(clipped[0])[0]]}},
+    )
     assert not one.attributions["x"][0].any()
     assert found.attributions["x"].shape == x.shape
 
 
-@pytest.mark.parametrize(("kind", "block"), [(TensorProto.INT4, 0), (TensorProto.INT4, 2), (TensorProto.INT8, 3)])
+@pytest.mark.parametrize(
+    ("kind", "block"), [(TensorProto.INT4, 0), (TensorProto.INT4, 2), (TensorProto.INT8, 3)]
+)
 def test_four_bits_and_blocks(kind: int, block: int) -> None:
     steps = RNG.integers(-8, 8, (6, 5)).astype(np.int8)
     scales = RNG.random((6 // block, 5) if block else (5,)).astype(np.float32)
     where = {"block_size": block, "axis": 0} if block else {"axis": 1}
-    nodes = [helper.make_node("DequantizeLinear", ["w", "ws"], ["wr"], name="first", **where),
-             helper.make_node("MatMul", ["x", "wr"], ["y"], name="last")]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "ws"], ["wr"], name="first", **where),
+        helper.make_node("MatMul", ["x", "wr"], ["y"], name="last"),
+    ]
     x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", d]) for n, d in (("x", 6), ("y", 5)))
     w = helper.make_tensor("w", kind, [6, 5], steps.reshape(-1).tolist())
     graph = helper.make_graph(nodes, "g", [x], [y], [w, numpy_helper.from_array(scales, "ws")])
@@ -171,14 +237,20 @@ def test_four_bits_and_blocks(kind: int, block: int) -> None:
 
 def test_a_quantiser_in_blocks_passes_by_block() -> None:
     scales = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
-    nodes = [helper.make_node("Gemm", ["x", "eye"], ["h"], name="first", transA=1),
-             helper.make_node("QuantizeLinear", ["h", "s"], ["q"], name="q", axis=0, block_size=3, output_dtype=TensorProto.INT8),
-             helper.make_node("DequantizeLinear", ["q", "s"], ["r"], name="r", axis=0, block_size=3),
-             helper.make_node("Gemm", ["r", "eye2"], ["y"], name="last", transA=1)]
+    nodes = [
+        helper.make_node("Gemm", ["x", "eye"], ["h"], name="first", transA=1),
+        helper.make_node(
+            "QuantizeLinear", ["h", "s"], ["q"], name="q", axis=0, block_size=3, output_dtype=TensorProto.INT8
+        ),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["r"], name="r", axis=0, block_size=3),
+        helper.make_node("Gemm", ["r", "eye2"], ["y"], name="last", transA=1),
+    ]
     constants = {"s": scales, "eye": np.eye(2, dtype=np.float32), "eye2": np.eye(6, dtype=np.float32)}
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 6])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 6])
-    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(a, n) for n, a in constants.items()])
+    graph = helper.make_graph(
+        nodes, "g", [x], [y], [numpy_helper.from_array(a, n) for n, a in constants.items()]
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     loaded = explainers.load(model, card={"inputs": {"x": {"batch_axis": None}}})
     compiled = explainers.compile(loaded, "gradient")

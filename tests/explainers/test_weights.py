@@ -18,7 +18,9 @@ X = np.random.default_rng(1).normal(size=(2, 200)).astype(np.float32)
 
 
 def model() -> onnx.ModelProto:
-    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", d]) for n, d in (("x", 200), ("y", 300)))
+    x, y = (
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", d]) for n, d in (("x", 200), ("y", 300))
+    )
     node = helper.make_node("MatMul", ["x", "w"], ["y"], name="it")
     graph = helper.make_graph([node], "g", [x], [y], [numpy_helper.from_array(W, "w")])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -34,7 +36,11 @@ def test_weights_given_apart_are_those_of_the_whole_model(dtype: type) -> None:
     assert len(data) < 1000
     assert list(apart) == ["w"]
     parts = Session(proto, threads=1, whole=1000).run({"x": X.astype(dtype)})["y"]
-    np.testing.assert_allclose(parts, Session(proto, threads=1).run({"x": X.astype(dtype)})["y"], atol=0.05 if dtype is np.float16 else 1e-4)
+    np.testing.assert_allclose(
+        parts,
+        Session(proto, threads=1).run({"x": X.astype(dtype)})["y"],
+        atol=0.05 if dtype is np.float16 else 1e-4,
+    )
 
 
 def test_a_model_that_is_small_enough_stays_whole() -> None:
@@ -51,7 +57,9 @@ def test_the_graph_without_its_weights_is_checked_and_small() -> None:
 
 
 def test_weights_beside_the_model_are_read_and_differentiated(tmp_path: Path) -> None:
-    onnx.save_model(model(), str(tmp_path / "m.onnx"), save_as_external_data=True, location="w.bin", size_threshold=0)
+    onnx.save_model(
+        model(), str(tmp_path / "m.onnx"), save_as_external_data=True, location="w.bin", size_threshold=0
+    )
     assert (tmp_path / "m.onnx").stat().st_size < 1000
     found = explainers.explain(explainers.load(tmp_path / "m.onnx"), X, "gradient", target=7)
     np.testing.assert_allclose(found.attributions["x"], np.broadcast_to(W[:, 7], X.shape), rtol=1e-6)

@@ -37,7 +37,7 @@ def activations(options: dict[str, Any], defaults: list[str], directions: int) -
     alphas, betas = iter(options.get("activation_alpha") or []), iter(options.get("activation_beta") or [])
     made = [_activation(n, alphas, betas) for n in names]
     each = len(defaults)
-    return [made[i * each:(i + 1) * each] for i in range(directions)]
+    return [made[i * each : (i + 1) * each] for i in range(directions)]
 
 
 def _activation(name: str, alphas: Iterator[float], betas: Iterator[float]) -> Activation:

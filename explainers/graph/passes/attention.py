@@ -12,9 +12,24 @@ from .expand import expansion
 
 
 @expansion(MS + "Attention")
-def attention(op: Any, x: Any, w: Any, b: Any = None, mask: Any = None, past: Any = None, added: Any = None,
-              past_length: Any = None, *, num_heads: int, qkv_hidden_sizes: Any = None, scale: float = 0.0,
-              unidirectional: int = 0, mask_filter_value: float = -10000.0, do_rotary: int = 0, **_: Any) -> Any:
+def attention(
+    op: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    mask: Any = None,
+    past: Any = None,
+    added: Any = None,
+    past_length: Any = None,
+    *,
+    num_heads: int,
+    qkv_hidden_sizes: Any = None,
+    scale: float = 0.0,
+    unidirectional: int = 0,
+    mask_filter_value: float = -10000.0,
+    do_rotary: int = 0,
+    **_: Any,
+) -> Any:
     """One product gives queries, keys and values; heads attend; the second output is past and new keys and values."""
     width = (dimensions(w) or [None, None])[1]
     if do_rotary or past_length is not None or not isinstance(width, int):
@@ -30,15 +45,38 @@ def attention(op: Any, x: Any, w: Any, b: Any = None, mask: Any = None, past: An
 
 
 @expansion(MS + "MultiHeadAttention")
-def multi_head_attention(op: Any, q: Any, k: Any = None, v: Any = None, b: Any = None, mask: Any = None, added: Any = None,
-                         past_k: Any = None, past_v: Any = None, past_length: Any = None, indirection: Any = None, *,
-                         num_heads: int, scale: float = 0.0, unidirectional: int = 0, mask_filter_value: float = -10000.0) -> Any:
+def multi_head_attention(
+    op: Any,
+    q: Any,
+    k: Any = None,
+    v: Any = None,
+    b: Any = None,
+    mask: Any = None,
+    added: Any = None,
+    past_k: Any = None,
+    past_v: Any = None,
+    past_length: Any = None,
+    indirection: Any = None,
+    *,
+    num_heads: int,
+    scale: float = 0.0,
+    unidirectional: int = 0,
+    mask_filter_value: float = -10000.0,
+) -> Any:
     """Attention whose projections were made before; keys and values may already stand by head."""
     width = (dimensions(q) or [None])[-1]
-    if k is None or v is None or past_length is not None or indirection is not None or not isinstance(width, int):
+    if (
+        k is None
+        or v is None
+        or past_length is not None
+        or indirection is not None
+        or not isinstance(width, int)
+    ):
         return None
     begins = np.cumsum([0, width, width])
-    q, k, v = (_projected(op, x, b, int(begin), num_heads) for x, begin in zip((q, k, v), begins, strict=True))
+    q, k, v = (
+        _projected(op, x, b, int(begin), num_heads) for x, begin in zip((q, k, v), begins, strict=True)
+    )
     if past_k is not None:
         k, v = op.Concat(past_k, k, axis=2), op.Concat(past_v, v, axis=2)
     bias = _mask_bias(op, mask, k, mask_filter_value, q.dtype)
@@ -51,7 +89,7 @@ def _projected(op: Any, x: Any, b: Any, begin: int, heads: int) -> Any:
     if len(dims) == 4:
         return x
     if b is not None:
-        x = op.Add(x, op.Slice(b, [begin], [begin + dims[-1]], [0]))
+        x = op.Add(x, op.Slice(b, [begin], [begin + int(dims[-1] or 0)], [0]))
     return _heads(op, x, heads)
 
 
@@ -60,7 +98,9 @@ def _heads(op: Any, x: Any, heads: int) -> Any:
     return op.Transpose(op.Reshape(x, [0, 0, heads, -1]), perm=[0, 2, 1, 3])
 
 
-def _attend(op: Any, q: Any, k: Any, v: Any, biases: list[Any], scale: float, size: int, *, causal: bool) -> Any:
+def _attend(
+    op: Any, q: Any, k: Any, v: Any, biases: list[Any], scale: float, size: int, *, causal: bool
+) -> Any:
     scores = op.Mul(op.MatMul(q, op.Transpose(k, perm=[0, 1, 3, 2])), scale or size**-0.5)
     for bias in biases:
         scores = scores if bias is None else op.Add(scores, bias)
@@ -99,8 +139,19 @@ def _mask_bias(op: Any, mask: Any, k: Any, value: float, dtype: Any) -> Any:
 
 
 @expansion(MS + "RotaryEmbedding")
-def rotary_embedding(op: Any, x: Any, positions: Any, cos: Any, sin: Any, *, interleaved: int = 0, num_heads: int = 0,
-                     rotary_embedding_dim: int = 0, scale: float = 1.0, is_packed_batching: int = 0) -> Any:
+def rotary_embedding(
+    op: Any,
+    x: Any,
+    positions: Any,
+    cos: Any,
+    sin: Any,
+    *,
+    interleaved: int = 0,
+    num_heads: int = 0,
+    rotary_embedding_dim: int = 0,
+    scale: float = 1.0,
+    is_packed_batching: int = 0,
+) -> Any:
     """Turn pairs of features by an angle that grows with the position."""
     rank, half = len(dimensions(x) or []), (dimensions(cos) or [None, None])[1]
     if rank not in (3, 4) or not isinstance(half, int) or is_packed_batching or scale != 1.0:
@@ -108,8 +159,11 @@ def rotary_embedding(op: Any, x: Any, positions: Any, cos: Any, sin: Any, *, int
     size = 2 * half
     by_head = x
     if rank == 3:
-        by_head = _heads(op, x, num_heads) if rotary_embedding_dim and num_heads else op.Transpose(
-            op.Reshape(x, [0, 0, -1, size]), perm=[0, 2, 1, 3])
+        by_head = (
+            _heads(op, x, num_heads)
+            if rotary_embedding_dim and num_heads
+            else op.Transpose(op.Reshape(x, [0, 0, -1, size]), perm=[0, 2, 1, 3])
+        )
     turned, rest = by_head, None
     if rotary_embedding_dim:
         limit = np.iinfo(np.int64).max

@@ -7,8 +7,9 @@ from typing import Any
 
 import onnx_ir as ir
 
+from ..constant import constant_value
 from .expand import replace_node
-from .splice import constant_value, splice
+from .splice import splice
 
 
 def take_branches(model: ir.Model, assume: Mapping[str, Any]) -> bool:
@@ -27,4 +28,4 @@ def take_branches(model: ir.Model, assume: Mapping[str, Any]) -> bool:
 def condition(node: ir.Node) -> bool | None:
     """Return an If's condition, None where only the run knows it."""
     known = constant_value(node.inputs[0])
-    return None if known is None else bool(known.numpy().reshape(-1)[0])
+    return None if known is None else bool(known.reshape(-1)[0])

@@ -13,7 +13,9 @@ MS = "com.microsoft::"
 
 expansion(MS + "Gelu")(lambda op, x: op.Gelu(x))
 expansion(MS + "BiasGelu")(lambda op, x, bias: op.Gelu(op.Add(x, bias)))
-expansion(MS + "FastGelu")(lambda op, x, bias=None: op.Gelu(x if bias is None else op.Add(x, bias), approximate="tanh"))
+expansion(MS + "FastGelu")(
+    lambda op, x, bias=None: op.Gelu(x if bias is None else op.Add(x, bias), approximate="tanh")
+)
 expansion(MS + "QuickGelu")(lambda op, x, *, alpha=1.702: op.Mul(x, op.Sigmoid(op.Mul(x, alpha))))
 
 # ---- products with something behind --------------------------------------------------------------------------------
@@ -37,16 +39,35 @@ _ACTIVATIONS: dict[str, Any] = {
 
 
 @expansion(MS + "FusedConv")
-def fused_conv(op: Any, x: Any, w: Any, b: Any = None, z: Any = None, *, activation: str = "", activation_params: Any = (),
-               **conv: Any) -> Any:
+def fused_conv(
+    op: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    z: Any = None,
+    *,
+    activation: str = "",
+    activation_params: Any = (),
+    **conv: Any,
+) -> Any:
     """Convolution, then the sum with z, then the activation."""
     y = op.Conv(x, w, b, **conv) if b is not None else op.Conv(x, w, **conv)
     return _ACTIVATIONS[activation](op, y if z is None else op.Add(y, z), *activation_params)
 
 
 @expansion(MS + "FusedGemm")
-def fused_gemm(op: Any, a: Any, b: Any, c: Any = None, *, activation: str = "", activation_alpha: Any = None,
-               activation_beta: Any = None, activation_gamma: Any = None, **gemm: Any) -> Any:
+def fused_gemm(
+    op: Any,
+    a: Any,
+    b: Any,
+    c: Any = None,
+    *,
+    activation: str = "",
+    activation_alpha: Any = None,
+    activation_beta: Any = None,
+    activation_gamma: Any = None,
+    **gemm: Any,
+) -> Any:
     """Gemm and its activation."""
     y = op.Gemm(a, b, c, **gemm) if c is not None else op.Gemm(a, b, **gemm)
     given = [v for v in (activation_alpha, activation_beta) if v is not None]
@@ -54,8 +75,17 @@ def fused_gemm(op: Any, a: Any, b: Any, c: Any = None, *, activation: str = "", 
 
 
 @expansion(MS + "FusedMatMul", MS + "TransposeMatMul")
-def fused_mat_mul(op: Any, a: Any, b: Any, *, alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = 0,
-                  transBatchB: int = 0) -> Any:
+def fused_mat_mul(
+    op: Any,
+    a: Any,
+    b: Any,
+    *,
+    alpha: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+    transBatchA: int = 0,
+    transBatchB: int = 0,
+) -> Any:
     """alpha A' B', where ' exchanges the last axes, or moves the second axis behind the batch's."""
     ranks = [dimensions(a), dimensions(b)]
     if None in ranks:
@@ -79,8 +109,9 @@ def _turn(op: Any, x: Any, rank: int, matrix: int, batch: int) -> Any:
 
 
 @expansion(MS + "SkipLayerNormalization")
-def skip_layer_normalization(op: Any, x: Any, skip: Any, gamma: Any, beta: Any = None, bias: Any = None, *,
-                             epsilon: float = 1e-12) -> Any:
+def skip_layer_normalization(
+    op: Any, x: Any, skip: Any, gamma: Any, beta: Any = None, bias: Any = None, *, epsilon: float = 1e-12
+) -> Any:
     """LayerNormalization of a sum; the sum is the fourth output."""
     total = _sum(op, x, skip, bias)
     rest = [beta] if beta is not None else []
@@ -88,8 +119,9 @@ def skip_layer_normalization(op: Any, x: Any, skip: Any, gamma: Any, beta: Any =
 
 
 @expansion(MS + "SkipSimplifiedLayerNormalization")
-def skip_simplified_layer_normalization(op: Any, x: Any, skip: Any, gamma: Any, bias: Any = None, *,
-                                        epsilon: float = 1e-5) -> Any:
+def skip_simplified_layer_normalization(
+    op: Any, x: Any, skip: Any, gamma: Any, bias: Any = None, *, epsilon: float = 1e-5
+) -> Any:
     """RMSNormalization of a sum; the sum is the fourth output."""
     total = _sum(op, x, skip, bias)
     return op.RMSNormalization(total, gamma, axis=-1, epsilon=epsilon), None, None, total
@@ -101,25 +133,46 @@ def _sum(op: Any, x: Any, skip: Any, bias: Any) -> Any:
 
 
 @expansion(MS + "SimplifiedLayerNormalization")
-def simplified_layer_normalization(op: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5,
-                                   stash_type: int = 1) -> Any:
+def simplified_layer_normalization(
+    op: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> Any:
     """The runtime's older name of RMSNormalization."""
     del stash_type
     return op.RMSNormalization(x, scale, axis=axis, epsilon=epsilon)
 
 
 @expansion(MS + "LayerNormalization")
-def layer_normalization(op: Any, x: Any, scale: Any, bias: Any = None, *, axis: int = -1, epsilon: float = 1e-5,
-                        stash_type: int = 1) -> Any:
+def layer_normalization(
+    op: Any,
+    x: Any,
+    scale: Any,
+    bias: Any = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Any:
     """The runtime's operator of the time before the standard had it."""
     del stash_type
     return op.LayerNormalization(x, scale, *([bias] if bias is not None else []), axis=axis, epsilon=epsilon)
 
 
 @expansion(MS + "EmbedLayerNormalization")
-def embed_layer_normalization(op: Any, ids: Any, segments: Any, words: Any, places: Any, kinds: Any = None, gamma: Any = None,
-                              beta: Any = None, mask: Any = None, positions: Any = None, *, epsilon: float = 1e-12,
-                              mask_index_type: int = 1) -> Any:
+def embed_layer_normalization(
+    op: Any,
+    ids: Any,
+    segments: Any,
+    words: Any,
+    places: Any,
+    kinds: Any = None,
+    gamma: Any = None,
+    beta: Any = None,
+    mask: Any = None,
+    positions: Any = None,
+    *,
+    epsilon: float = 1e-12,
+    mask_index_type: int = 1,
+) -> Any:
     """The sum of three embeddings, normalised; the third output is the sum, the second counts the mask."""
     if positions is None:
         length = op.Squeeze(op.Slice(op.shape(ids), [1], [2]), [0])

@@ -85,7 +85,7 @@ def replace_node(graph: ir.Graph, node: ir.Node, results: Sequence[ir.Value | No
         if result is None:
             raise RuntimeError(f"the expansion of {node.name} leaves {old.name} out, which is read")
         new = _own(graph, node, old, result)
-        new.dtype, new.shape = old.dtype or new.dtype, old.shape if old.shape is not None else new.shape
+        look_like(new, old)
         name, old.name = old.name, None
         ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
         new.name = name
@@ -100,26 +100,50 @@ def _own(graph: ir.Graph, node: ir.Node, old: ir.Value, new: ir.Value) -> ir.Val
         return new
     identity = ir.node("Identity", [new], name=f"{node.name}/{old.name}")
     graph.insert_before(node, identity)
-    identity.outputs[0].dtype, identity.outputs[0].shape = new.dtype, new.shape
+    look_like(identity.outputs[0], new)
     return identity.outputs[0]
+
+
+def look_like(new: ir.Value, old: ir.Value) -> None:
+    """Give a value the type and shape of another as far as they are known."""
+    if old.dtype is not None:
+        new.dtype = old.dtype
+    if old.shape is not None:
+        new.shape = old.shape
 
 
 def settle(node: ir.Node, version: int = 23) -> None:
     """Infer the types and shapes of one node's outputs from its inputs' where they are not known yet."""
-    if all(v.dtype is not None and v.shape is not None for v in node.outputs) or node.domain not in ("", "ai.onnx"):
+    if all(v.dtype is not None and v.shape is not None for v in node.outputs) or node.domain not in (
+        "",
+        "ai.onnx",
+    ):
         return
     if any(v is not None and v.dtype is None for v in node.inputs):
         return
     try:
         found = onnx.shape_inference.infer_node_outputs(
-            onnx.defs.get_schema(node.op_type, version, ""), ir.to_proto(node), _types(node), _data(node),
-            opset_imports=[onnx.helper.make_opsetid("", version)], ir_version=10)
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, onnx.defs.SchemaError, RuntimeError, ValueError):
+            onnx.defs.get_schema(node.op_type, version, ""),
+            ir.to_proto(node),
+            _types(node),
+            _data(node),
+            opset_imports=[onnx.helper.make_opsetid("", version)],
+            ir_version=10,
+        )
+    except (
+        onnx.shape_inference.InferenceError,
+        onnx.checker.ValidationError,
+        onnx.defs.SchemaError,
+        RuntimeError,
+        ValueError,
+    ):
         return
     for v in node.outputs:
         if v.name in found and found[v.name].HasField("tensor_type"):
-            v.dtype = v.dtype or ir.serde.deserialize_type_proto_for_type(found[v.name]).dtype
-            v.shape = v.shape if v.shape is not None else ir.serde.deserialize_type_proto_for_shape(found[v.name])
+            v.type = v.type or ir.serde.deserialize_type_proto_for_type(found[v.name])
+            v.shape = (
+                v.shape if v.shape is not None else ir.serde.deserialize_type_proto_for_shape(found[v.name])
+            )
 
 
 def _types(node: ir.Node) -> dict[str, onnx.TypeProto]:
@@ -131,5 +155,7 @@ def _types(node: ir.Node) -> dict[str, onnx.TypeProto]:
 
 
 def _data(node: ir.Node) -> dict[str, onnx.TensorProto]:
-    known = {v.name: v.const_value for v in node.inputs if v is not None and v.name and v.const_value is not None}
+    known = {
+        v.name: v.const_value for v in node.inputs if v is not None and v.name and v.const_value is not None
+    }
     return {n: ir.to_proto(t) for n, t in known.items() if t.size <= 64}

@@ -36,7 +36,13 @@ def expand_functions(model: ir.Model) -> bool:
 
 def _is_candidate(node: ir.Node, version: int) -> bool:
     name = key(node)
-    if name in VJPS or name in NO_DERIVATIVE or name in EXPANSIONS or name in _WHOLE or node.domain not in _WRITTEN:
+    if (
+        name in VJPS
+        or name in NO_DERIVATIVE
+        or name in EXPANSIONS
+        or name in _WHOLE
+        or node.domain not in _WRITTEN
+    ):
         return False
     if not onnx.defs.has(node.op_type, _domain(node)):
         return False
@@ -48,7 +54,8 @@ def _domain(node: ir.Node) -> str:
     return "" if node.domain == "ai.onnx" else node.domain
 
 
-def _schema(node: ir.Node, version: int) -> onnx.defs.OpSchema:
+def _schema(node: ir.Node, version: int) -> Any:
+    """Return the standard's entry; what it says of bodies is missing from the library's types."""
     return onnx.defs.get_schema(node.op_type, 1 if _domain(node) else version, _domain(node))
 
 
@@ -76,7 +83,9 @@ def _body(node: ir.Node, version: int) -> onnx.FunctionProto | None:
     if newest is None:
         return None
     types = [_type(v).SerializeToString() for v in node.inputs]
-    text = schema.get_context_dependent_function_with_opset_version(newest, ir.to_proto(node).SerializeToString(), types)
+    text = schema.get_context_dependent_function_with_opset_version(
+        newest, ir.to_proto(node).SerializeToString(), types
+    )
     return onnx.FunctionProto.FromString(text) if text else None
 
 
@@ -92,20 +101,27 @@ def _as_graph(function: onnx.FunctionProto, node: ir.Node) -> ir.Graph:
     proto.CopyFrom(function)
     known = {a.name: a for a in ir.to_proto(node).attribute}
     known |= {a.name: a for a in function.attribute_proto if a.name not in known}
-    absent = {n for n, v in zip(function.input, [*node.inputs, *[None] * len(function.input)], strict=False) if v is None}
+    absent = {
+        n
+        for n, v in zip(function.input, [*node.inputs, *[None] * len(function.input)], strict=False)
+        if v is None
+    }
     _resolve(proto.node, known, absent)
-    given = [onnx.ValueInfoProto(name=n, type=_type(v)) for n, v in zip(function.input, node.inputs, strict=False) if v is not None]
-    outputs = [onnx.ValueInfoProto(name=n) for n in list(function.output)[:len(node.outputs)]]
+    read = [(n, v) for n, v in zip(function.input, node.inputs, strict=False) if v is not None]
+    given = [onnx.ValueInfoProto(name=n, type=_type(v)) for n, v in read]
+    outputs = [onnx.ValueInfoProto(name=n) for n in list(function.output)[: len(node.outputs)]]
     graph = onnx.helper.make_graph(list(proto.node), function.name, given, outputs)
     # a body of another domain may leave the standard's version to the model
     version = next((e.version for e in function.opset_import if e.domain in ("", "ai.onnx")), OPSET)
     imports = [e for e in function.opset_import if e.domain not in ("", "ai.onnx")]
-    model = onnx.helper.make_model(graph, opset_imports=[*imports, onnx.helper.make_opsetid("", version)], ir_version=10)
+    model = onnx.helper.make_model(
+        graph, opset_imports=[*imports, onnx.helper.make_opsetid("", version)], ir_version=10
+    )
     if version < 18:
         model = onnx.version_converter.convert_version(model, OPSET)
     body = ir.from_proto(model).graph
     names = {v.name: v for v in body.inputs}
-    body.inputs[:] = [names.get(n) or ir.Value(name=n) for n in list(function.input)[:len(node.inputs)]]
+    body.inputs[:] = [names.get(n) or ir.Value(name=n) for n in list(function.input)[: len(node.inputs)]]
     return body
 
 

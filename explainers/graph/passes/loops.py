@@ -10,8 +10,9 @@ import onnx_ir as ir
 
 from ...errors import ResourceLimit
 from ..build import Builder, dimensions
+from ..constant import constant_value
 from .expand import replace_node
-from .splice import constant_value, splice
+from .splice import splice
 
 TURNS = 4096
 NODES = 400_000
@@ -45,24 +46,28 @@ def _loop_turns(node: ir.Node) -> int | None:
     begin = constant_value(first)
     if first is not None and begin is None:
         return None
-    if begin is not None and not bool(begin.numpy().reshape(-1)[0]):
+    if begin is not None and not bool(begin.reshape(-1)[0]):
         return 0
     count, again = constant_value(limit), body.outputs[0]
     if count is None or not _stays_true(again, body):
         return None
-    return max(0, int(count.numpy().reshape(-1)[0]))
+    return max(0, int(count.reshape(-1)[0]))
 
 
 def _stays_true(again: ir.Value, body: ir.Graph) -> bool:
     """Say whether the body's condition is its own input handed on, or a constant that is true."""
-    while (maker := again.producer()) is not None and maker.op_type in ("Identity", "Cast") and maker.inputs[0] is not None:
+    while (
+        (maker := again.producer()) is not None
+        and maker.op_type in ("Identity", "Cast")
+        and maker.inputs[0] is not None
+    ):
         again = maker.inputs[0]
     if again is body.inputs[1]:
         return True
-    known = again.const_value
+    known = constant_value(again)
     if known is None and maker is not None and maker.op_type == "Constant" and "value" in maker.attributes:
-        known = maker.attributes["value"].as_tensor()
-    return known is not None and bool(known.numpy().reshape(-1)[0])
+        known = maker.attributes["value"].as_tensor().numpy()
+    return known is not None and bool(known.reshape(-1)[0])
 
 
 def _scan_turns(node: ir.Node) -> int | None:
@@ -83,8 +88,9 @@ def _check(node: ir.Node, count: int) -> None:
     size = sum(1 for _ in node.attributes["body"].as_graph().all_nodes())
     if count > TURNS or count * size > NODES:
         raise ResourceLimit(
-            f"{node.op_type} {node.name!r} runs {count} turns of {size} nodes; derivatives are compiled for at most {TURNS} turns "
-            f"and {NODES} nodes in all. Give it shorter inputs, or use a method that only evaluates the model")
+            f"{node.op_type} {node.name!r} runs {count} turns of {size} nodes; derivatives are compiled for at most "
+            f"{TURNS} turns and {NODES} nodes in all. Give it shorter inputs, or use a method that only evaluates the model"
+        )
 
 
 def _unroll_loop(op: Builder, graph: ir.Graph, node: ir.Node, count: int) -> None:
@@ -96,8 +102,8 @@ def _unroll_loop(op: Builder, graph: ir.Graph, node: ir.Node, count: int) -> Non
         numbers = [op.constant(np.array(turn, np.int64)), op.constant(np.array(True))]
         given = {k: v for k, v in zip(body.inputs, [*numbers, *state], strict=True) if v is not None}
         outputs = splice(graph, node, body, given, f"{node.name}/{turn}")
-        state = list(outputs[1:1 + carried])
-        for stack, v in zip(stacks, outputs[1 + carried:], strict=True):
+        state = list(outputs[1 : 1 + carried])
+        for stack, v in zip(stacks, outputs[1 + carried :], strict=True):
             stack.append(v)
     old = list(node.outputs)[carried:]
     replace_node(graph, node, [*state, *(_stacked(op, s, 0, v) for s, v in zip(stacks, old, strict=True))])
@@ -128,6 +134,12 @@ def _unroll_scan(op: Builder, graph: ir.Graph, node: ir.Node, count: int) -> Non
         state = list(outputs[:carried])
         for stack, v in zip(stacks, outputs[carried:], strict=True):
             stack.append(v)
-    out_axes, flips = _ints(node, "scan_output_axes", len(old)), _ints(node, "scan_output_directions", len(old))
-    ys = [_stacked(op, s[::-1] if f else s, a, v) for s, a, f, v in zip(stacks, out_axes, flips, old, strict=True)]
+    out_axes, flips = (
+        _ints(node, "scan_output_axes", len(old)),
+        _ints(node, "scan_output_directions", len(old)),
+    )
+    ys = [
+        _stacked(op, s[::-1] if f else s, a, v)
+        for s, a, f, v in zip(stacks, out_axes, flips, old, strict=True)
+    ]
     replace_node(graph, node, [*state, *ys])

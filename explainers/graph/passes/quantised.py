@@ -7,7 +7,7 @@ lets the deployed value be read in its place, so that every forward value is exa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ from ..build import Builder, dimensions
 from ..table import attributes
 from .contrib import MS
 from .expand import KEPT as DEPLOYED
-from .expand import Expansion, expansion
+from .expand import Expansion, expansion, look_like
 from .shapes import JOINT
 
 
-def quantised(operator: str) -> Any:
+def quantised(operator: str) -> Callable[[Expansion], Expansion]:
     """Register the dequantised form of an operator; its own node is kept for the values."""
 
     def register(form: Expansion) -> Expansion:
@@ -57,7 +57,8 @@ def deploy(graph: ir.Graph) -> None:
         identity = ir.node("Identity", [deployed], name=f"{node.name}/deployed")
         graph.insert_after(node, identity)
         new = identity.outputs[0]
-        new.dtype, new.shape, name = old.dtype, old.shape, old.name
+        look_like(new, old)
+        name = old.name
         ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
         graph.remove(node, safe=True)
         old.name, new.name = None, name
@@ -85,15 +86,20 @@ def _single(op: Any, v: Any) -> Any:
     """Return a scale or zero point of one value as a scalar."""
     if v is None or dimensions(v) != [1]:
         return v
-    return op.constant(v.const_value.numpy().reshape(())) if v.const_value is not None else op.Reshape(v, np.zeros(0, np.int64))
+    return (
+        op.constant(v.const_value.numpy().reshape(()))
+        if v.const_value is not None
+        else op.Reshape(v, np.zeros(0, np.int64))
+    )
 
 
 # ---- the standard's ------------------------------------------------------------------------------------------------
 
 
 @quantised("QLinearConv")
-def q_linear_conv(op: Any, x: Any, xs: Any, xz: Any, w: Any, ws: Any, wz: Any, ys: Any, yz: Any, b: Any = None,
-                  **conv: Any) -> Any:
+def q_linear_conv(
+    op: Any, x: Any, xs: Any, xz: Any, w: Any, ws: Any, wz: Any, ys: Any, yz: Any, b: Any = None, **conv: Any
+) -> Any:
     """Conv between a dequantiser and a quantiser; the bias counts steps of input scale times kernel scale."""
     weights = _real(op, w, ws, wz)
     bias = [] if b is None else [op.Mul(op.CastLike(b, xs), op.Mul(xs, ws))]
@@ -109,8 +115,12 @@ def q_linear_mat_mul(op: Any, a: Any, as_: Any, az: Any, b: Any, bs: Any, bz: An
 def join_integer_products(model: ir.Model) -> bool:
     """Give each ConvInteger and MatMulInteger whose result is cast to float its product in floats; say whether any was."""
     graph, op, done = model.graph, Builder(model.graph), False
-    for node in [n for n in graph if n.op_type in ("ConvInteger", "MatMulInteger") and DEPLOYED not in n.metadata_props]:
-        casts = [n for n in node.outputs[0].consumers() if n.op_type == "Cast" and JOINT not in n.metadata_props]
+    for node in [
+        n for n in graph if n.op_type in ("ConvInteger", "MatMulInteger") and DEPLOYED not in n.metadata_props
+    ]:
+        casts = [
+            n for n in node.outputs[0].consumers() if n.op_type == "Cast" and JOINT not in n.metadata_props
+        ]
         if not casts or len(casts) != len(node.outputs[0].uses()):
             continue
         op.prefix = node.name or node.op_type
@@ -127,8 +137,13 @@ def join_integer_products(model: ir.Model) -> bool:
 def _integer_product(op: Any, node: ir.Node) -> Any:
     a, b, az, bz = [*node.inputs, *[None] * 4][:4]
     one = np.array(1, np.float32)
-    left, right = _centred(op, a, az, one, -2), _centred(op, b, bz, one, 0 if node.op_type == "ConvInteger" else -1)
-    return op.Conv(left, right, **attributes(node)) if node.op_type == "ConvInteger" else op.MatMul(left, right)
+    left, right = (
+        _centred(op, a, az, one, -2),
+        _centred(op, b, bz, one, 0 if node.op_type == "ConvInteger" else -1),
+    )
+    return (
+        op.Conv(left, right, **attributes(node)) if node.op_type == "ConvInteger" else op.MatMul(left, right)
+    )
 
 
 def _centred(op: Any, q: Any, zero: Any, one: Any, axis: int) -> Any:
@@ -155,18 +170,23 @@ def _join_cast(op: Any, cast: ir.Node, surrogate: ir.Value) -> None:
 
 def _binary(operator: str) -> Expansion:
     return lambda op, a, as_, az, b, bs, bz, ys, yz=None: _steps(
-        op, getattr(op, operator)(_real(op, a, as_, az), _real(op, b, bs, bz)), ys, yz, a)
+        op, getattr(op, operator)(_real(op, a, as_, az), _real(op, b, bs, bz)), ys, yz, a
+    )
 
 
 def _unary(form: Expansion) -> Expansion:
-    return lambda op, x, xs, xz, ys, yz=None, **options: _steps(op, form(op, _real(op, x, xs, xz), **options), ys, yz, x)
+    return lambda op, x, xs, xz, ys, yz=None, **options: _steps(
+        op, form(op, _real(op, x, xs, xz), **options), ys, yz, x
+    )
 
 
 quantised(MS + "QLinearAdd")(_binary("Add"))
 quantised(MS + "QLinearMul")(_binary("Mul"))
 quantised(MS + "QLinearSigmoid")(_unary(lambda op, x: op.Sigmoid(x)))
 quantised(MS + "QLinearLeakyRelu")(_unary(lambda op, x, alpha=0.01: op.LeakyRelu(x, alpha=alpha)))
-quantised(MS + "QLinearSoftmax")(_unary(lambda op, x, axis=-1, opset=13: op.Softmax(x, axis=axis) if opset >= 13 else None))
+quantised(MS + "QLinearSoftmax")(
+    _unary(lambda op, x, axis=-1, opset=13: op.Softmax(x, axis=axis) if opset >= 13 else None)
+)
 
 
 def _channels_first(op: Any, x: Any, pool: Any) -> Any:
@@ -192,21 +212,44 @@ quantised(MS + "QLinearGlobalAveragePool")(_pooled("GlobalAveragePool"))
 @quantised(MS + "QLinearConcat")
 def q_linear_concat(op: Any, ys: Any, yz: Any, *parts: Any, axis: int) -> Any:
     """Each part is dequantised with its own scale."""
-    triples: Sequence[Any] = [parts[i:i + 3] for i in range(0, len(parts), 3)]
+    triples: Sequence[Any] = [parts[i : i + 3] for i in range(0, len(parts), 3)]
     return _steps(op, op.Concat(*(_real(op, *t) for t in triples), axis=axis), ys, yz, parts[0])
 
 
 @quantised(MS + "QGemm")
-def q_gemm(op: Any, a: Any, as_: Any, az: Any, b: Any, bs: Any, bz: Any, c: Any = None, ys: Any = None, yz: Any = None, *,
-           alpha: float = 1.0, transA: int = 0, transB: int = 0) -> Any:
+def q_gemm(
+    op: Any,
+    a: Any,
+    as_: Any,
+    az: Any,
+    b: Any,
+    bs: Any,
+    bz: Any,
+    c: Any = None,
+    ys: Any = None,
+    yz: Any = None,
+    *,
+    alpha: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Any:
     """Gemm between dequantisers and, where there is an output scale, a quantiser."""
     bias = [] if c is None else [op.Mul(op.CastLike(c, as_), op.Mul(op.Mul(as_, bs), alpha))]
-    y = op.Gemm(_real(op, a, as_, az), _real(op, b, bs, bz, 0 if transB else 1), *bias, alpha=alpha, transA=transA, transB=transB)
+    y = op.Gemm(
+        _real(op, a, as_, az),
+        _real(op, b, bs, bz, 0 if transB else 1),
+        *bias,
+        alpha=alpha,
+        transA=transA,
+        transB=transB,
+    )
     return y if ys is None else _steps(op, y, ys, yz, a)
 
 
 @quantised(MS + "MatMulIntegerToFloat")
-def mat_mul_integer_to_float(op: Any, a: Any, b: Any, as_: Any, bs: Any, az: Any = None, bz: Any = None, bias: Any = None) -> Any:
+def mat_mul_integer_to_float(
+    op: Any, a: Any, b: Any, as_: Any, bs: Any, az: Any = None, bz: Any = None, bias: Any = None
+) -> Any:
     """MatMul of dequantised matrices, plus a bias."""
     y = op.MatMul(_real(op, a, as_, az, -2), _real(op, b, bs, bz, -1))
     return y if bias is None else op.Add(y, bias)

@@ -46,7 +46,11 @@ class Way:
 
     def from_state(self, x: Any, h: Any, weights: Any = None) -> Any:
         """Return x plus the state's part; there is none before the first step."""
-        return x if h is None else self.op.Add(x, self.op.MatMul(h, self.recurrent if weights is None else weights))
+        return (
+            x
+            if h is None
+            else self.op.Add(x, self.op.MatMul(h, self.recurrent if weights is None else weights))
+        )
 
 
 Cell = Callable[[Way, Any, Any, Any], tuple[Any, Any]]
@@ -93,8 +97,21 @@ def rnn_cell(way: Way, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
 
 
 def _unrolled(cell: Cell, gates: int, defaults: list[str]) -> Expansion:
-    def write(op: Any, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None, c: Any = None, p: Any = None,
-              *, direction: str = "forward", layout: int = 0, **options: Any) -> Any:
+    def write(
+        op: Any,
+        x: Any,
+        w: Any,
+        r: Any,
+        b: Any = None,
+        lengths: Any = None,
+        h: Any = None,
+        c: Any = None,
+        p: Any = None,
+        *,
+        direction: str = "forward",
+        layout: int = 0,
+        **options: Any,
+    ) -> Any:
         steps = _steps(op, x, 1 if layout else 0)
         if steps is None:
             return None
@@ -119,7 +136,8 @@ def _steps(op: Any, x: Any, axis: int) -> int | None:
         return None
     if steps > LONGEST:
         raise ResourceLimit(
-            f"{op.prefix} takes {steps} steps and derivatives are compiled for at most {LONGEST}; give it shorter inputs")
+            f"{op.prefix} takes {steps} steps and derivatives are compiled for at most {LONGEST}; give it shorter inputs"
+        )
     return steps
 
 
@@ -131,7 +149,11 @@ def _part(op: Any, v: Any, i: int) -> Any:
     """Return a direction's part of a weight: computed now where the weight is constant."""
     if v is None:
         return None
-    return op.constant(v.const_value.numpy()[i]) if v.const_value is not None else op.Gather(v, np.array(i), axis=0)
+    return (
+        op.constant(v.const_value.numpy()[i])
+        if v.const_value is not None
+        else op.Gather(v, np.array(i), axis=0)
+    )
 
 
 def _turned(op: Any, v: Any) -> Any:
@@ -152,8 +174,9 @@ def _alive(op: Any, lengths: Any, steps: int) -> list[Any]:
     return [op.Greater(wide, np.array(t, np.int32)) for t in range(steps)]
 
 
-def _project(op: Any, x: Any, parts: list[Any], gates: int, acts: list[Activation], options: dict[str, Any],
-             steps: int) -> tuple[list[Any], Way]:
+def _project(
+    op: Any, x: Any, parts: list[Any], gates: int, acts: list[Activation], options: dict[str, Any], steps: int
+) -> tuple[list[Any], Way]:
     """Project the inputs of all steps in one product and cut them apart."""
     w, r, b, p = parts
     size, inner = options["hidden_size"], None
@@ -170,8 +193,9 @@ def _project(op: Any, x: Any, parts: list[Any], gates: int, acts: list[Activatio
     return list(xs), Way(op, _turned(op, r), inner, peepholes, acts, options.get("clip"), options)
 
 
-def _walk(cell: Cell, way: Way, xs: list[Any], states: list[Any], alive: list[Any], *,
-          backwards: bool) -> tuple[list[Any], Any, Any]:
+def _walk(
+    cell: Cell, way: Way, xs: list[Any], states: list[Any], alive: list[Any], *, backwards: bool
+) -> tuple[list[Any], Any, Any]:
     """Take the steps; an item whose sequence has ended, or not begun from behind, keeps its state and gives zeros."""
     op, (h, c), ys = way.op, states, list(xs)
     zero = np.zeros((), xs[0].dtype.numpy())

@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from ..build import Builder, dimensions
+from ..constant import constant_value
 from .expand import replace_node
-from .splice import constant_value
 
 Parts = dict[ir.Value, list[ir.Value]]
 
@@ -35,7 +35,7 @@ def resolve_sequences(model: ir.Model) -> bool:
 
 def _position(v: ir.Value | None) -> int | None:
     known = constant_value(v)
-    return None if known is None else int(known.numpy().reshape(-1)[0])
+    return None if known is None else int(known.reshape(-1)[0])
 
 
 def _inserted(op: Builder, node: ir.Node, parts: Parts) -> list[ir.Value] | None:
@@ -53,7 +53,7 @@ def _erased(op: Builder, node: ir.Node, parts: Parts) -> list[ir.Value] | None:
     if have is None or at is None:
         return None
     gone = at % len(have)
-    return [*have[:gone], *have[gone + 1:]]
+    return [*have[:gone], *have[gone + 1 :]]
 
 
 def _split(op: Builder, node: ir.Node, parts: Parts) -> list[ir.Value] | None:
@@ -77,7 +77,7 @@ def _sizes(node: ir.Node, length: Any) -> list[int] | None:
     known = constant_value(node.inputs[1])
     if known is None:
         return None
-    split = known.numpy()
+    split = known
     if split.ndim:
         return [int(n) for n in split]
     step = int(split)

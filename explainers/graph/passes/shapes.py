@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
+from ..constant import add_constant
 from .expand import settle
 
 BATCH = "N"
@@ -25,10 +26,8 @@ def set_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int | str | 
 def set_input_values(model: ir.Model, values: Mapping[str, np.ndarray]) -> None:
     """Let constants be read in place of these inputs."""
     for v in model.graph.inputs:
-        if v.name in values:
-            tensor = ir.tensor(values[v.name], name=f"{v.name}/value")
-            known = ir.Value(name=tensor.name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
-            model.graph.register_initializer(known)
+        if v.name is not None and v.name in values:
+            known = add_constant(model.graph, values[v.name], f"{v.name}/value")
             ir.convenience.replace_all_uses_with(v, known)
 
 

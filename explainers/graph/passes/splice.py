@@ -38,7 +38,8 @@ def _constant(graph: ir.Graph, v: ir.Value, label: str) -> ir.Value:
 def _copy(old: ir.Node, seen: dict[ir.Value, ir.Value], label: str) -> ir.Node:
     inputs = [None if v is None else seen.get(v, v) for v in old.inputs]
     attributes = [_attribute(a, seen, label) for a in old.attributes.values()]
-    new = ir.Node(old.domain, old.op_type, inputs, attributes, num_outputs=len(old.outputs), name=f"{label}/{old.name or old.outputs[0].name}")
+    name = f"{label}/{old.name or old.outputs[0].name}"
+    new = ir.Node(old.domain, old.op_type, inputs, attributes, num_outputs=len(old.outputs), name=name)
     for v, copy in zip(old.outputs, new.outputs, strict=True):
         copy.name = f"{label}/{v.name}" if v.name else ""
         copy.type, copy.shape = v.type, None
@@ -58,8 +59,3 @@ def _attribute(a: ir.Attr, seen: Mapping[ir.Value, ir.Value], label: str) -> ir.
     for inner in [graph, *graph.subgraphs()]:
         inner.outputs[:] = [seen.get(v, v) for v in inner.outputs]
     return ir.AttrGraph(a.name, graph)
-
-
-def constant_value(v: ir.Value | None) -> ir.TensorProtocol | None:
-    """Return the tensor of a value that is known before the run."""
-    return v.const_value if v is not None and not v.is_graph_input() else None

@@ -12,6 +12,7 @@ from ..table import key
 from . import attention as _attention  # noqa: F401 - these fill EXPANSIONS
 from . import contrib as _contrib  # noqa: F401
 from . import recurrent as _recurrent  # noqa: F401
+from . import regions as _regions  # noqa: F401
 from .branches import condition, take_branches
 from .constants import fold_constants
 from .expand import EXPANSIONS, expand
@@ -23,11 +24,29 @@ from .shapes import infer
 
 ROUNDS = 64
 """Each round settles at least one level of nesting."""
-STRUCTURE = frozenset({
-    "If", "Loop", "Scan", "SequenceConstruct", "SequenceEmpty", "SplitToSequence", "SequenceMap", "Optional",
-    "OptionalGetElement", "OptionalHasElement",
-})
-SETTLED_LATER = STRUCTURE | {"LSTM", "GRU", "RNN", "SequenceAt", "SequenceInsert", "SequenceErase", "ConcatFromSequence"}
+STRUCTURE = frozenset(
+    {
+        "If",
+        "Loop",
+        "Scan",
+        "SequenceConstruct",
+        "SequenceEmpty",
+        "SplitToSequence",
+        "SequenceMap",
+        "Optional",
+        "OptionalGetElement",
+        "OptionalHasElement",
+    }
+)
+SETTLED_LATER = STRUCTURE | {
+    "LSTM",
+    "GRU",
+    "RNN",
+    "SequenceAt",
+    "SequenceInsert",
+    "SequenceErase",
+    "ConcatFromSequence",
+}
 """What may block a path through declared shapes and not through those of concrete inputs."""
 Known = dict[str, Any]
 """Conditions of If nodes and turns of loops, by the node's name."""
@@ -64,7 +83,13 @@ def _sequences(model: ir.Model) -> bool:
 def _decisions(model: ir.Model) -> Known:
     found: Known = {}
     for node in model.graph:
-        decided = condition(node) if node.op_type == "If" else turns(node) if node.op_type in ("Loop", "Scan") else None
+        decided = (
+            condition(node)
+            if node.op_type == "If"
+            else turns(node)
+            if node.op_type in ("Loop", "Scan")
+            else None
+        )
         if decided is not None:
             found[node.name or ""] = decided
     return found
