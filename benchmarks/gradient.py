@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import explainers
-from explainers.model import Place
+from explainers.explainer import Place
 from explainers.run import Run
 from explainers.signature import read_request
 

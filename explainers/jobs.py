@@ -13,8 +13,9 @@ from . import __version__, runtime
 from . import target as targets
 from .books import ledger_entries
 from .errors import InvalidRequest
+from .explainer import Place
 from .graph.explanation import Emission, emit
-from .model import Model, Place
+from .model import Model
 from .registry import Params, find
 from .run import Progress, Run
 from .signature import check, read_inputs, read_request, target_spec

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import onnx
 import onnx_ir as ir
 
 from .batching import Batching, decide
-from .errors import ExplainError
 from .describe import batch_axis, describe, spec
+from .errors import ExplainError
+from .explainer import Explainer, Place
 from .graph.build import Dims, dimensions
-from .graph.explanation import Emission, Head, emit, find_target
+from .graph.explanation import Head, emit, find_target
 from .graph.limits import Limits
 from .graph.load import read
 from .graph.passes.free_batch import free_batch
 from .graph.passes.shapes import BATCH
 from .graph.passes.unfold import is_open
 from .graph.passes.unzip import unzip_maps
-from .graph.prepare import prepare, to_ir
+from .graph.prepare import Shapes, prepare, to_ir
 from .itemwise import Axes
 from .registry import graph_of
 from .runtime import Session
+from .shelf import Shelf
 from .signature import Request
 from .types import Arrays, Card, Feeds, ModelDescription, TensorSpec
 
 STEERING = 16
 """Values in a whole-number input that may decide branches."""
-T = TypeVar("T")
-KEPT_SESSIONS = 32
+KEPT = 48
+"""Sessions, prepared graphs and the like."""
 
 
 def load(
@@ -48,29 +48,6 @@ def load(
     return Model(proto, digest, card if isinstance(card, Card) else Card.model_validate(card or {}))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where sessions run: provider and threads (0: all cores)."""
-
-    provider: str = "cpu"
-    threads: int = 0
-
-
-@dataclass(frozen=True)
-class Explainer:
-    """A compiled explanation with its session."""
-
-    emission: Emission
-    session: Session
-
-    def run(self, feeds: Feeds) -> Arrays:
-        """Return the arrays, the model's outputs as `output.<name>` and the account's figures."""
-        wanted = self.session.inputs
-        named = {*self.emission.arrays, *self.emission.facts}
-        found = self.session.run({n: a for n, a in feeds.items() if n in wanted})
-        return {n if n in named else f"output.{n}": a for n, a in found.items()}
-
-
 class Model:
     """A checked model with its card; sessions are built once for each method, parameters, shapes and place."""
 
@@ -78,9 +55,7 @@ class Model:
         self.id = digest
         self.card = card
         self.proto = unzip_maps(proto)
-        self._cache: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = threading.RLock()
-        self._batching: dict[Any, Batching] = {}
+        self._shelf = Shelf(KEPT)
         self.builds = 0
         """Sessions built so far."""
 
@@ -140,10 +115,7 @@ class Model:
     def batching(self, feeds: Feeds, place: Place) -> Batching:
         """Decide, by running both, whether these items may run together; said once for each shape."""
         shapes = self._shapes(feeds)
-        with self._lock:
-            if shapes not in self._batching:
-                self._batching[shapes] = self._try_batching(feeds, place)
-            return self._batching[shapes]
+        return self._shelf.get(("batching", shapes), lambda: self._try_batching(feeds, place))
 
     def _try_batching(self, feeds: Feeds, place: Place) -> Batching:
         ways: list[Batching] = ["free"] if self.fixed_batch is None else []
@@ -171,7 +143,7 @@ class Model:
 
     def _forward(self, batching: Batching, place: Place, extra: tuple[str, ...] = ()) -> Session:
         variant = "freed" if batching == "freed" else "as-is"
-        return self._kept(
+        return self._shelf.get(
             ("forward", variant, extra, place),
             lambda: self._build(_with_outputs(self.source(batching), extra), place),
         )
@@ -197,7 +169,7 @@ class Model:
             self._shapes(feeds),
             place,
         )
-        return self._kept(name, lambda: self._compile(request, output, head, feeds, batching, place))
+        return self._shelf.get(name, lambda: self._compile(request, output, head, feeds, batching, place))
 
     def _compile(
         self, request: Request, output: str, head: Head, feeds: Feeds, batching: Batching, place: Place
@@ -219,16 +191,22 @@ class Model:
     def prepared(self, feeds: Feeds, batching: Batching, keep: Collection[str] = ()) -> ir.Model:
         """Return the prepared graph for inputs of these shapes; N stands for the items unless they run one by one."""
         free = batching != "one-by-one"
-        shapes: dict[str, list[int | str | None]] = {
+        shapes: Shapes = {
             n: [(BATCH if free else 1) if i == self.axes[n] else d for i, d in enumerate(a.shape)]
             for n, a in feeds.items()
         }
-        name = ("prepared", batching, tuple((n, tuple(s)) for n, s in sorted(shapes.items())))
-        # an output is never merged away
-        kept = frozenset(n for n in keep if n in self.description.tensors and n not in self.outputs)
-        values = self._steering(feeds)
+        kept = [n for n in keep if n in self.description.tensors]
+        return self._prepared(batching, shapes, kept, self._steering(feeds))
+
+    def _prepared(
+        self, batching: Batching, shapes: Shapes, keep: Collection[str], values: Arrays
+    ) -> ir.Model:
+        """Prepare once for these shapes; an output is never merged away and needs no keeping."""
+        kept = frozenset(keep) - set(self.outputs)
+        named = tuple((n, tuple(s)) for n, s in sorted(shapes.items()))
         told = tuple((n, a.tobytes()) for n, a in values.items())
-        return self._kept((*name, kept, told), lambda: prepare(self.source(batching), shapes, kept, values))
+        build = partial(prepare, self.source(batching), shapes, kept, values)
+        return self._shelf.get(("prepared", batching, named, kept, told), build)
 
     def _steering(self, feeds: Feeds) -> Arrays:
         """Return the few whole numbers, shared by all items, that may decide branches and numbers of turns."""
@@ -254,15 +232,14 @@ class Model:
     def prepared_as_declared(self, keep: Collection[str] = ()) -> ir.Model:
         """Return the prepared graph for inputs of the declared shapes, the batch axis free where the graph allows it."""
         batching = self._declared_batching
-        free: dict[str, list[int | str | None]] = {
+        free: Shapes = {
             s.name: [
                 BATCH if i == s.batch_axis and batching != "one-by-one" else d
                 for i, d in enumerate(s.shape or [])
             ]
             for s in self.inputs
         }
-        kept = frozenset(keep) - set(self.outputs)
-        return self._kept(("declared", kept), lambda: prepare(self.source(batching), free, kept))
+        return self._prepared(batching, free, keep, {})
 
     def explained_dims(
         self, feeds: Feeds, output: str, logits: Literal["auto"] | bool, *, batched: bool
@@ -287,16 +264,6 @@ class Model:
     def _build(self, proto: onnx.ModelProto, place: Place) -> Session:
         self.builds += 1
         return Session(proto, place.provider, place.threads)
-
-    def _kept(self, name: Any, build: Callable[[], T]) -> T:
-        with self._lock:
-            if name not in self._cache:
-                self._cache[name] = build()
-                while len(self._cache) > KEPT_SESSIONS:
-                    self._cache.popitem(last=False)
-            self._cache.move_to_end(name)
-            found: T = self._cache[name]
-            return found
 
 
 def _with_outputs(proto: onnx.ModelProto, extra: tuple[str, ...]) -> onnx.ModelProto:

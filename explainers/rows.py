@@ -15,8 +15,8 @@ from .registry import part
 from .types import Array, Arrays, Feeds
 
 if TYPE_CHECKING:
+    from .explainer import Explainer
     from .graph.explanation import ExplanationGraph
-    from .model import Explainer
     from .run import Run
 
 BLOCK_BYTES = 1 << 26

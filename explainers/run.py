@@ -12,10 +12,11 @@ import numpy as np
 from . import itemwise
 from . import target as targets
 from .errors import InvalidRequest, ResourceLimit
+from .explainer import Explainer, Place
 from .graph.build import Dims
 from .graph.explanation import WEIGHTS, Head
 from .itemwise import Axes
-from .model import Explainer, Model, Place
+from .model import Model
 from .registry import Params, find
 from .rows import Rows
 from .signature import Request, target_spec

@@ -1,0 +1,32 @@
+"""A compiled explanation in its session, and where sessions run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .graph.explanation import Emission
+from .runtime import Session
+from .types import Arrays, Feeds
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where sessions run: provider and threads (0: all cores)."""
+
+    provider: str = "cpu"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A compiled explanation with its session."""
+
+    emission: Emission
+    session: Session
+
+    def run(self, feeds: Feeds) -> Arrays:
+        """Return the arrays, the model's outputs as `output.<name>` and the account's figures."""
+        wanted = self.session.inputs
+        named = {*self.emission.arrays, *self.emission.facts}
+        found = self.session.run({n: a for n, a in feeds.items() if n in wanted})
+        return {n if n in named else f"output.{n}": a for n, a in found.items()}
