@@ -18,7 +18,7 @@ from .passes.fuse_operators import fuse_operators
 from .passes.opset import inline_functions, to_opset
 from .passes.probe import is_vague, sharpen
 from .passes.shapes import BATCH, infer, set_input_shapes, set_input_values
-from .passes.softmax import unflatten_softmax
+from .passes.softmax import drop_shift, unflatten_softmax
 from .passes.unfold import Known, is_open, unfold
 from .passes.widen import widen
 
@@ -92,6 +92,7 @@ def _prepare(start: _Start, assume: Known) -> tuple[ir.Model, Known]:
     unflatten_softmax(model)
     fold_constants(model, start.folded)
     fuse_operators(model, keep)
+    drop_shift(model, keep)
     fold_batch_norm(model, keep)
     common.AddDefaultAttributesPass()(model)
     common.RemoveUnusedNodesPass()(model)

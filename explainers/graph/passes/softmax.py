@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import onnx_ir as ir
 
 
@@ -42,3 +44,24 @@ def _returns_to(reshape: ir.Node, x: ir.Value) -> bool:
     if target is None or target.const_value is None or x.shape is None:
         return False
     return list(target.const_value.numpy()) == list(x.shape)
+
+
+def drop_shift(model: ir.Model, keep: Collection[str] = ()) -> None:
+    """Let a Softmax read what it reads before its greatest value is taken off: the runtime does that itself.
+
+    Otherwise the logits of a network that was exported so would be 0 for the greatest class, whatever the input.
+    """
+    for node in model.graph:
+        x = node.inputs[0] if node.op_type in ("Softmax", "LogSoftmax") else None
+        shift = x.producer() if x is not None and x.name not in keep else None
+        if shift is not None and shift.op_type == "Sub" and _is_shift(node, *shift.inputs):
+            node.replace_input_with(0, shift.inputs[0])
+
+
+def _is_shift(node: ir.Node, x: ir.Value | None, taken: ir.Value | None) -> bool:
+    """Say whether what is taken off is one value along the softmax's axis, and x as large as the difference."""
+    if x is None or taken is None or x.shape is None or taken.shape is None:
+        return False
+    axis = (node.attributes["axis"].as_int() if "axis" in node.attributes else -1) % len(x.shape)
+    behind = len(x.shape) - axis
+    return len(taken.shape) <= len(x.shape) and (len(taken.shape) < behind or taken.shape[-behind] == 1)
