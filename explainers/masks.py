@@ -82,7 +82,10 @@ class Masks:
 
 
 def _along(a: Array, axis: int, matrices: Array) -> Array:
-    """Multiply one axis of each row by that row's matrix."""
+    """Multiply one axis of each row by that row's matrix; the last axis in place, which keeps the memory in order."""
+    if axis == a.ndim - 1:
+        out = np.matmul(a.reshape(len(a), -1, a.shape[-1]), matrices.swapaxes(1, 2))
+        return np.asarray(out.reshape(*a.shape[:-1], out.shape[-1]))
     moved = np.moveaxis(a, axis, 1)
     out = np.matmul(matrices, moved.reshape(len(a), moved.shape[1], -1))
     return np.moveaxis(out.reshape(len(a), -1, *moved.shape[2:]), 1, axis)
@@ -109,9 +112,10 @@ class WeightedScores:
 
     def add(self, masks: Array, scores: Array, counts: Array) -> None:
         """Add a block of masks with their scores, each as often as it was drawn."""
-        m = masks.reshape(len(masks), -1).astype(np.float64)
-        self._first = self._first + (scores * counts) @ m
-        self._second = self._second + (scores**2 * counts) @ np.square(m, out=m)
+        # single precision within a block, double precision across blocks
+        m = masks.reshape(len(masks), -1)
+        self._first = self._first + ((scores * counts).astype(np.float32) @ m).astype(np.float64)
+        self._second = self._second + ((scores**2 * counts).astype(np.float32) @ np.square(m)).astype(np.float64)
         self.count += int(counts.sum())
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..run import Run
 
 MOST_SAMPLES = 200_000
-PER_GROUP = 4
+PER_GROUP = 8
 """Coalitions per group without which the regression, or its errors, are undetermined."""
 
 

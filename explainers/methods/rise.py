@@ -121,6 +121,8 @@ class Cover:
         self.kept[begin] = m
         if self.x.dtype != np.float32:
             return {self.name: as_type(self.fill + (self.x.astype(np.float64) - self.fill) * m, self.x.dtype)}
+        if not self.fill.any():
+            return {self.name: self.x * m}
         out = (self.x - self.fill) * m
         out += self.fill
         return {self.name: out}

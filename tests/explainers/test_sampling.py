@@ -1,0 +1,199 @@
+"""The engine that asks: blocks made ahead, bounded, in the order asked; sizes, budgets, tolerances, groups and fills."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import explainers
+from explainers.errors import Cancelled, InvalidRequest, ResourceLimit
+from explainers.groups import GroupParams, find_groups, grid
+from explainers.layout import Shapes
+from explainers.model import Place
+from explainers.run import Run
+from explainers.sampling import AHEAD, MOST_EVALUATIONS, Asker, ahead, candidates, fastest
+from explainers.signature import evaluations, read_request
+from explainers.types import InputCard
+
+PICTURE = InputCard(kind="image", layout="NCHW")
+
+
+@pytest.fixture
+def run(digits, digit_images):
+    return Run(
+        digits, read_request({"method": "occlusion"}), {"input": digit_images}, 6, Place(), lambda *_: None
+    )
+
+
+def test_scores_come_in_the_order_of_the_rows(run, digit_images):
+    shades = np.linspace(0, 1, 301, dtype=np.float32)[:, None, None, None]
+    make = lambda b, e: {"input": shades[b:e] * digit_images[2]}  # noqa: E731
+    found = Asker(run, 301).scores(2, 301, make)
+
+    alone = [run.scores({"input": s * digit_images[2:3]}, [2])[0] for s in shades[::50]]
+    np.testing.assert_allclose(found[::50], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_few_blocks_exist_at_a_time():
+    made, taken, most = [], [], []
+
+    def blocks():
+        for i in range(20):
+            made.append(i)
+            most.append(len(made) - len(taken))
+            yield i
+
+    for block in ahead(blocks(), 20):
+        time.sleep(0.005)
+        taken.append(block)
+
+    assert taken == list(range(20))
+    # those that wait, the one being made, and the one in work
+    assert 2 <= max(most) <= AHEAD + 2
+
+
+def test_what_the_maker_raises_is_raised_and_its_thread_ends():
+    before = threading.active_count()
+
+    def blocks():
+        yield 1
+        raise ResourceLimit("no memory for the second block")
+
+    with pytest.raises(ResourceLimit, match="second block"):
+        list(ahead(blocks(), 5))
+    stopped = ahead(iter(range(1000)), 1000)
+    next(stopped)
+    stopped.close()
+    assert threading.active_count() == before
+
+
+def test_a_progress_that_raises_ends_the_run(digits, digit_images):
+    def stop(done, total, unit):
+        assert unit == "evaluations"
+        assert done <= total
+        if done > 100:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        explainers.explain(digits, digit_images, "rise", {"masks": 1000}, progress=stop)
+
+
+def test_the_smallest_size_that_is_nearly_fastest_is_taken():
+    assert fastest([8, 16, 32, 64], lambda n: {8: 8.0, 16: 10.0, 32: 20.0, 64: 80.0}[n]) == 16
+    assert candidates(256, 100_000) == [8, 16, 32, 64, 128, 256]
+    assert 2 * sum(candidates(256, 2000)) <= 200
+    assert candidates(5, 100_000) == [5]
+
+
+def test_more_than_the_engine_s_limit_is_refused_with_the_cost(run):
+    with pytest.raises(ResourceLimit) as refused:
+        Asker(run, MOST_EVALUATIONS)
+
+    assert refused.value.extra["evaluations"] == 6 * MOST_EVALUATIONS
+    assert run.evaluations == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("occlusion", {"budget": 20}),
+        ("feature_ablation", {"budget": 20}),
+        ("rise", {"budget": 20}),
+        ("kernel_shap", {"budget": 200}),
+        ("shapley_sampling", {"budget": 140}),
+    ],
+)
+def test_a_budget_is_kept_and_what_remained_is_said(digits, digit_images, method, params):
+    found = explainers.explain(digits, digit_images[:1], method, params)
+
+    # the unperturbed item is asked once besides
+    assert found.account.model_evaluations <= params["budget"] + 1
+    assert found.account.per_item["remaining"][0] > 0
+    assert any("budget" in w for w in found.account.warnings)
+
+
+def test_the_tolerance_ends_each_item_when_it_is_reached(digits, digit_images):
+    found = explainers.explain(digits, digit_images[:3], "rise", {"masks": 20_000, "tolerance": 0.1}).account
+
+    assert max(found.per_item["standard_error"]) <= 0.1
+    assert len(set(found.per_item["samples"])) > 1
+    assert max(found.per_item["samples"]) < 20_000
+    assert found.per_item["remaining"] == [0, 0, 0]
+
+
+def test_a_tolerance_out_of_reach_is_said(digits, digit_images):
+    found = explainers.explain(digits, digit_images[:1], "rise", {"masks": 50, "tolerance": 1e-6}).account
+
+    assert any("tolerance was not reached" in w for w in found.warnings)
+
+
+def test_equal_coalitions_are_asked_once(digits, digit_images):
+    params = {"segments": 4, "samples": 1000}
+    account = explainers.explain(digits, digit_images[:1], "shapley_sampling", params).account
+
+    assert account.model_evaluations == 2**4
+
+
+def test_a_grid_covers_all_with_patches_of_like_size():
+    ids = grid((3, 30, 20), (1, 2), 24)
+    sizes = np.bincount(ids.ravel())
+
+    assert len(sizes) == 24
+    assert sizes.max() <= 2 * sizes.min()
+    assert (ids[0] == ids[2]).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "card", "count"),
+    [
+        ((3, 32, 32), PICTURE, 16),
+        ((40,), InputCard(kind="tabular"), 40),
+        ((12,), InputCard(kind="tokens"), 12),
+        ((100, 3), InputCard(kind="series", layout="NTC"), 16),
+        ((1, 8, 8, 8), InputCard(kind="volume", layout="NCDHW"), 16),
+    ],
+)
+def test_the_kind_of_data_says_what_goes_together(shape, card, count):
+    groups = find_groups(GroupParams(segments=16), Shapes({"input": shape}, {"input": card}))
+
+    assert groups.count == count
+    assert np.array_equal(np.unique(groups.ids["input"]), np.arange(count))
+
+
+def test_slic_segments_follow_the_picture():
+    x = np.zeros((3, 24, 24), np.float32)
+    x[:, :, 12:] = 1
+    shapes = Shapes({"input": x.shape}, {"input": PICTURE})
+    groups = find_groups(GroupParams(groups="slic", segments=6), shapes, {"input": x})
+
+    assert 2 <= groups.count <= 6
+    left, right = (np.unique(groups.ids["input"][:, :, half]) for half in (slice(0, 12), slice(12, 24)))
+    assert not set(left) & set(right)
+
+
+@pytest.mark.parametrize(
+    ("params", "pointer"),
+    [
+        ({"groups": [0, 1, 2]}, "/params/groups"),
+        ({"groups": [[-1] * 8] * 8}, "/params/groups"),
+        ({"groups": [[0.5] * 8] * 8}, "/params/groups"),
+        ({"groups": {"pixels": "grid"}}, "/params/groups/pixels"),
+        ({"background": [[1.0, 2.0]]}, "/params/background"),
+        ({"samples": 20}, "/params/samples"),
+    ],
+)
+def test_what_does_not_cover_the_input_is_refused_before_work(digits, digit_images, params, pointer):
+    request = read_request({"method": "kernel_shap", "params": params})
+    with pytest.raises(InvalidRequest) as refused:
+        evaluations(request, {"input": digit_images}, digits.description)
+
+    assert refused.value.pointer == pointer
+
+
+def test_too_many_groups_for_all_coalitions_are_refused_with_their_number(digits, digit_images):
+    request = read_request({"method": "exact_shapley", "params": {"groups": "features"}})
+    with pytest.raises(InvalidRequest, match=r"2\^64"):
+        evaluations(request, {"input": digit_images})
