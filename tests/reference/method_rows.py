@@ -31,7 +31,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "rise": [
         *(Row(m, {"masks": 200}) for m in ("image", "smooth", "tokens", "series")),
-        Row("image", {"masks": 2000, "cells": 3, "fill": "mean", "tolerance": 0.05}),
+        Row("image", {"masks": 600, "cells": 3, "fill": "mean", "tolerance": 0.02}),
     ],
     "exact_shapley": [
         Row("image", {"segments": 6}),
@@ -43,7 +43,18 @@ ROWS: dict[str, list[Row]] = {
         Row("image", {"segments": 12, "samples": 200}),
         Row("image", {"segments": 36, "tolerance": 0.05, "fill": "mean"}),
     ],
-    "meaningful_perturbation": [Row("image", {"steps": 5})],
+    "meaningful_perturbation": [*(Row(m, {"steps": 20}) for m in ("image", "smooth", "tokens", "series"))],
+    "lime": [
+        *(Row(m, {"samples": 60}) for m in ("image", "smooth", "tokens", "series")),
+        Row("image", {"segments": "slic", "count": 6, "samples": 16, "features": 3}),
+        Row("smooth", {"samples": 60, "discretize": "quartiles", "background": [[0.1, 0.2, 0.3, 0.4, 0.5], [1, 0, 1, 0, 1]]}),
+    ],
+    "permutation_importance": [
+        Row("smooth", {"labels": [0, 1]}),
+        Row("image", {"metric": "score", "groups": "grid"}),
+        Row("series", {"metric": "score"}),
+    ],
+    "partial_dependence": [Row("smooth", {"grid": 2}), Row("tokens", {"grid": [1, 2]}), Row("series", {"grid": 3})],
     "shapley_sampling": [
         *EVERYWHERE,
         Row("image", {"segments": 12, "samples": 20}),
@@ -82,10 +93,4 @@ ROWS: dict[str, list[Row]] = {
     "lrp": [Row("image"), Row("smooth")],
     "deep_taylor": [Row("image")],
     "excitation_backprop": [Row("image")],
-    "feature_ablation": [Row("image"), Row("smooth"), Row("tokens")],
-    "rise": [Row("image", {"masks": 40, "cells": 3}), Row("smooth", {"masks": 40, "cells": 3})],
-    "exact_shapley": [Row("smooth"), Row("tokens")],
-    "kernel_shap": [Row("smooth"), Row("tokens"), Row("image", {"samples": 200})],
-    "meaningful_perturbation": [Row("image", {"steps": 5})],
-    "shapley_sampling": [Row("smooth", {"samples": 60}), Row("tokens", {"samples": 60})],
 }
