@@ -10,8 +10,8 @@ from .build import dimensions
 if TYPE_CHECKING:
     from .deep_lift import Differences
 
-CLOSE = 1e-2
-"""Where exponents differ by less, the mean of their exponentials comes from a series, to 1e-10."""
+CLOSE = 0.1
+"""Where exponents differ by less, the mean of their exponentials comes from a series, to 1e-7."""
 
 
 def log_mean(op: Any, a: Any, b: Any, high: Any) -> Any:

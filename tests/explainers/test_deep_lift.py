@@ -129,6 +129,22 @@ def test_a_shift_of_all_logits_counts_for_nothing_in_sum():
     assert np.abs(found).max() < 10
 
 
+@pytest.mark.parametrize("distance", [1e-4, 0.05, 0.09, 0.11, 3.0])
+def test_softmax_is_complete_near_the_baseline_and_far_from_it(distance):
+    torch.manual_seed(0)
+    model, x = layered.Inner(1.0).double(), torch.randn(2, 6, dtype=torch.float64)
+    moved = x + distance * torch.tensor([1.0, -1, 1, 0, 0.5, 0], dtype=torch.float64)
+    loaded = explainers.load(networks.exported(model, x))
+    found = [
+        explainers.explain(loaded, m.numpy(), "deep_lift", {"baseline": x[0].tolist()}, target=0).account
+        for m in (moved, x)
+    ]
+
+    difference = abs(found[0].score[0] - found[0].per_item["baseline_score"][0])
+    assert abs(found[0].per_item["delta"][0]) < 2e-7 * difference + 1e-13
+    assert found[1].per_item["delta"][0] == pytest.approx(0, abs=1e-13)
+
+
 def test_tokens_are_compared_with_the_mean_embedding():
     account = explainers.explain(
         explainers.load(small_model("tokens")),
@@ -185,6 +201,39 @@ def test_a_baseline_that_does_not_fit_is_refused(baseline):
         )
 
     assert all(e["pointer"].startswith("/params/baseline") for e in refused.value.to_json()["errors"])
+
+
+def test_quantised_networks_are_complete():
+    """The rounding steps between quantiser and dequantiser are secants too."""
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        quantised (float[N, 2] input) => (float[N, 1] output)
+        <float s = {0.1}, int8 z = {3}, float[2, 1] w = {1, -2}> {
+            steps = QuantizeLinear (input, s, z)
+            back = DequantizeLinear (steps, s, z)
+            active = Relu (back)
+            output = MatMul (active, w)
+        }
+    """)
+    )
+    x = np.array([[0.33, -0.71], [50, 0.04], [1.2, 3.4]], np.float32)
+    account = explainers.explain(model, x, "deep_lift").account
+
+    np.testing.assert_allclose(account.per_item["delta"], 0, atol=1e-5)
+    np.testing.assert_allclose(account.attribution_sum, [0.3, 12.4, 1.2 - 6.8], rtol=1e-4)
+
+
+def test_small_differences_at_a_steep_place_are_not_lost():
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        root (float[N, 1] input) => (float[N, 1] output) { output = Sqrt (input) }
+    """)
+    )
+    found = explainers.explain(model, np.array([[1e-8]], np.float32), "deep_lift").attributions["input"]
+
+    np.testing.assert_allclose(found, 1e-4, rtol=1e-5)
 
 
 def test_compiles_to_one_plain_graph():

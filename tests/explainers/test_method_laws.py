@@ -73,7 +73,7 @@ def test_parameters_survive_json(name, row):
     assert type(params).model_validate_json(params.model_dump_json()) == params
 
 
-@pytest.mark.parametrize(("name", "row"), OF_INPUTS)
+@pytest.mark.parametrize(("name", "row"), PER_ITEM)
 def test_an_attribution_looks_like_its_input(explained, name, row):
     found, inputs = explained(name, row), small_inputs(row.model)
     of_inputs = {n: a for n, a in found.attributions.items() if n in inputs}
@@ -139,6 +139,6 @@ def test_the_cost_was_foreseen(models, explained, name, row):
     request = read_request({"method": name, "params": row.params})
     foreseen = 2 * evaluations(request, small_inputs(row.model), model.description, model.card)
 
-    # doubling steps cannot be foreseen, and the shape of an item of a series is not told by its first axis
-    assert found <= 1.5 * foreseen or "tolerance" in row.params or row.model == "series"
-    assert found >= 0.3 * foreseen or row.model == "series"
+    # when a tolerance is reached cannot be foreseen, nor how the items of a series share rows
+    if "tolerance" not in row.params and row.model != "series":
+        assert 0.3 * foreseen <= found <= 1.5 * foreseen
