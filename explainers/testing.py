@@ -12,8 +12,9 @@ import onnx_ir as ir
 
 from .graph.backward import backward
 from .graph.build import Builder
-from .graph.paths import Path, find_path, is_float
+from .graph.explanation import blocked
 from .graph.passes.opset import inline_functions, to_opset
+from .graph.paths import Path, find_path, is_float
 from .graph.prepare import prepare
 from .graph.table import VJPS, Table, key
 from .types import Array, Arrays
@@ -74,15 +75,24 @@ def runtime(proto: onnx.ModelProto) -> Run:
 
 
 def check_gradient(
-    model: onnx.ModelProto, inputs: Mapping[str, Array], *, wrt: Collection[str] | None = None, seed: int = 0,
-    rtol: float = 1e-6, forward: Evaluator | None = None, evaluator: Evaluator = reference,
-    shapes: Mapping[str, Sequence[int | str | None]] | None = None, table: Table | None = None,
+    model: onnx.ModelProto,
+    inputs: Mapping[str, Array],
+    *,
+    wrt: Collection[str] | None = None,
+    seed: int = 0,
+    rtol: float = 1e-6,
+    forward: Evaluator | None = None,
+    evaluator: Evaluator = reference,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    table: Table | None = None,
 ) -> GradientCheck:
     """Compare the compiled gradient with central differences in float64, along one random direction.
 
     Raises AssertionError where they differ by more than `rtol`; at a kink, where the slope is none of the two sides' or between.
     """
-    check = compare(model, inputs, wrt=wrt, seed=seed, forward=forward, evaluator=evaluator, shapes=shapes, table=table)
+    check = compare(
+        model, inputs, wrt=wrt, seed=seed, forward=forward, evaluator=evaluator, shapes=shapes, table=table
+    )
     if not (check.error <= rtol or (check.kink and check.is_subgradient)):
         raise AssertionError(
             f"the gradient says {check.slope!r} along the direction, the differences {check.central!r} "
@@ -92,9 +102,15 @@ def check_gradient(
 
 
 def compare(
-    model: onnx.ModelProto, inputs: Mapping[str, Array], *, wrt: Collection[str] | None = None, seed: int = 0,
-    forward: Evaluator | None = None, evaluator: Evaluator = reference,
-    shapes: Mapping[str, Sequence[int | str | None]] | None = None, table: Table | None = None,
+    model: onnx.ModelProto,
+    inputs: Mapping[str, Array],
+    *,
+    wrt: Collection[str] | None = None,
+    seed: int = 0,
+    forward: Evaluator | None = None,
+    evaluator: Evaluator = reference,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    table: Table | None = None,
 ) -> GradientCheck:
     """Return the compiled gradient's slope along a random direction beside the differences'."""
     proto = lift(to_opset(inline_functions(model)))
@@ -102,7 +118,9 @@ def compare(
     static = {n: list(a.shape) for n, a in feeds.items()}
     # the bodies of functions may compute in float32
     compiled = lift(gradient_model(proto, wrt=wrt, shapes=shapes or static, table=table))
-    names = [o.name.removeprefix("gradient.") for o in compiled.graph.output if o.name.startswith("gradient.")]
+    names = [
+        o.name.removeprefix("gradient.") for o in compiled.graph.output if o.name.startswith("gradient.")
+    ]
     run = (forward or evaluator)(proto)
     rng = np.random.default_rng(seed)
     cotangents = _cotangents(rng, run(feeds), [i.name for i in compiled.graph.input])
@@ -113,14 +131,17 @@ def compare(
 
 
 def _cotangents(rng: np.random.Generator, outputs: Arrays, wanted: Collection[str]) -> Arrays:
-    """A random weight for each finite output value; positive, so that at a tie of maxima the slope lies between the one-sided ones."""
+    """Weigh each finite output value by a positive number: at a tie of maxima the slope then lies between the one-sided ones."""
     return {
         n: np.where(np.isfinite(y), rng.uniform(0.5, 2.0, np.shape(y)), 0.0).astype(y.dtype)
-        for n, y in outputs.items() if f"cotangent.{n}" in wanted
+        for n, y in outputs.items()
+        if f"cotangent.{n}" in wanted
     }
 
 
-def _along(run: Run, feeds: Arrays, cotangents: Arrays, gradients: Arrays, direction: Arrays) -> GradientCheck:
+def _along(
+    run: Run, feeds: Arrays, cotangents: Arrays, gradients: Arrays, direction: Arrays
+) -> GradientCheck:
     def value(t: float) -> float:
         out = run(feeds | {n: (feeds[n] + t * v).astype(feeds[n].dtype) for n, v in direction.items()})
         return float(sum(np.sum(np.where(c == 0, 0.0, out[n]) * c) for n, c in cotangents.items()))
@@ -143,7 +164,9 @@ def _along(run: Run, feeds: Arrays, cotangents: Arrays, gradients: Arrays, direc
 def _sides(value: Callable[[float], float]) -> tuple[float, float, bool]:
     """Return the one-sided slopes, and whether two widths agree on them: noise and jumps grow as the width shrinks."""
     here = value(0.0)
-    (ahead, behind), (further, before) = (((value(h) - here) / h, (here - value(-h)) / h) for h in (1e-6, 1e-5))
+    (ahead, behind), (further, before) = (
+        ((value(h) - here) / h, (here - value(-h)) / h) for h in (1e-6, 1e-5)
+    )
     slack = 1e-3 * (1 + abs(ahead) + abs(behind))
     return ahead, behind, bool(abs(ahead - further) <= slack and abs(behind - before) <= slack)
 
@@ -152,8 +175,11 @@ def _sides(value: Callable[[float], float]) -> tuple[float, float, bool]:
 
 
 def gradient_model(
-    proto: onnx.ModelProto, *, wrt: Collection[str] | None = None,
-    shapes: Mapping[str, Sequence[int | str | None]] | None = None, table: Table | None = None,
+    proto: onnx.ModelProto,
+    *,
+    wrt: Collection[str] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    table: Table | None = None,
 ) -> onnx.ModelProto:
     """Return the graph with inputs `cotangent.<output>` and outputs `gradient.<input>`."""
     import explainers.ops  # fills VJPS
@@ -167,10 +193,13 @@ def gradient_model(
     return ir.to_proto(model)
 
 
-def _append_gradients(graph: ir.Graph, sources: Sequence[ir.Value], paths: Sequence[tuple[ir.Value, Path]], table: Table) -> None:
-    blockers = [b for _, p in paths for b in p.blockers]
-    if blockers or not paths:
-        raise NotImplementedError("; ".join(f"{b.node} ({b.operator}): {b.reason}" for b in blockers) or "no path")
+def _append_gradients(
+    graph: ir.Graph, sources: Sequence[ir.Value], paths: Sequence[tuple[ir.Value, Path]], table: Table
+) -> None:
+    if blockers := [b for _, p in paths for b in p.blockers]:
+        raise blocked(blockers)
+    if not paths:
+        raise ValueError("no float output depends smoothly on " + ", ".join(v.name or "?" for v in sources))
     op, on_path = Builder(graph), {n for _, p in paths for n in p.nodes}
     nodes = [n for n in graph if n in on_path]
     active = {v for _, p in paths for v in p.active}
@@ -218,7 +247,9 @@ def _single_only(graph: onnx.GraphProto) -> set[str]:
             continue
         schema = onnx.defs.get_schema(node.op_type, node.domain)
         for formals, actuals in ((schema.inputs, node.input), (schema.outputs, node.output)):
-            names.update(n for n, f in zip(actuals, formals, strict=False) if n and f.type_str == "tensor(float)")
+            names.update(
+                n for n, f in zip(actuals, formals, strict=False) if n and f.type_str == "tensor(float)"
+            )
     return names
 
 
@@ -245,7 +276,9 @@ def _lift_node(node: onnx.NodeProto, single: set[str]) -> None:
 
 def _lift_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_type in FLOATS:
-        wide = onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
+        wide = onnx.numpy_helper.from_array(
+            onnx.numpy_helper.to_array(tensor).astype(np.float64), tensor.name
+        )
         tensor.CopyFrom(wide)
 
 

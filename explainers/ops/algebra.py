@@ -23,13 +23,17 @@ def spell_out(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     spare = [c for c in string.ascii_letters if c not in equation]
-    wide = max((r - len(t.replace("...", "")) for t, r in zip(terms, ranks, strict=True) if "..." in t), default=0)
+    wide = max(
+        (r - len(t.replace("...", "")) for t, r in zip(terms, ranks, strict=True) if "..." in t), default=0
+    )
     dots = "".join(spare[:wide])
     if not arrow:
         once = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)
         right = ("..." if "..." in left else "") + "".join(once)
-    full = [t.replace("...", dots[wide - (r - len(t.replace("...", ""))):] if "..." in t else "")
-            for t, r in zip(terms, ranks, strict=True)]
+    full = [
+        t.replace("...", dots[wide - (r - len(t.replace("...", ""))) :] if "..." in t else "")
+        for t, r in zip(terms, ranks, strict=True)
+    ]
     return full, right.replace("...", dots)
 
 
@@ -55,7 +59,9 @@ def _lengths(terms: list[str], xs: Any) -> dict[str, Any]:
     return found
 
 
-def _to_shape(op: Any, part: Any, x: Any, term: str, own: list[str], reached: list[str], lengths: dict[str, Any]) -> Any:
+def _to_shape(
+    op: Any, part: Any, x: Any, term: str, own: list[str], reached: list[str], lengths: dict[str, Any]
+) -> Any:
     """Sum over broadcast axes, repeat along axes that were summed away, and lay repeated letters on the diagonal."""
     dims = dict(zip(term, dimensions(x) or [], strict=True))
     shrunk = [k for k, c in enumerate(reached) if dims[c] == 1 and lengths[c] != 1]

@@ -12,8 +12,21 @@ from .windows import Window, known_spatial, spatial, window
 
 
 @vjp("Conv")
-def conv(op: Any, g: Any, y: Any, x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
-         group: int = 1, kernel_shape: Any = None, pads: Any = None, strides: Any = None) -> Any:
+def conv(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     """The input's gradient is a transposed convolution, the kernel's a convolution of input and gradient."""
     win = window(x, kernel_shape or spatial(w, _dims(w)), strides, dilations, pads, auto_pad)
     return (
@@ -24,17 +37,38 @@ def conv(op: Any, g: Any, y: Any, x: Any, w: Any, b: Any = None, *, auto_pad: st
 
 
 @vjp("ConvTranspose")
-def conv_transpose(op: Any, g: Any, y: Any, x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET",
-                   dilations: Any = None, group: int = 1, kernel_shape: Any = None, output_padding: Any = None,
-                   output_shape: Any = None, pads: Any = None, strides: Any = None) -> Any:
+def conv_transpose(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    output_padding: Any = None,
+    output_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     """The input's gradient is a convolution; the kernel's is Conv's with input and gradient exchanged."""
     win = window(x, kernel_shape or spatial(w, _dims(w)), strides, dilations, pads)
     if output_shape is not None or auto_pad != "NOTSET":
         win = _transposed_padding(x, y, win, auto_pad, output_padding or [0] * len(win.kernel))
     read, inner = _within_reach(op, g, win)
     return (
-        lambda: op.Conv(read, w, kernel_shape=win.kernel, strides=win.strides, dilations=win.dilations,
-                        pads=inner.pads, group=group),
+        lambda: op.Conv(
+            read,
+            w,
+            kernel_shape=win.kernel,
+            strides=win.strides,
+            dilations=win.dilations,
+            pads=inner.pads,
+            group=group,
+        ),
         lambda: kernel_gradient(op, read, x, w, inner, group),
         lambda: _bias_gradient(op, g, win),
     )
@@ -47,7 +81,9 @@ def _within_reach(op: Any, g: Any, win: Window) -> tuple[Any, Window]:
     d = len(win.kernel)
     ends = [min(e, 0) or np.iinfo(np.int64).max for e in win.end]
     cut = op.Slice(g, [max(0, -b) for b in win.begin], ends, list(range(2, 2 + d)))
-    return cut, Window(win.kernel, win.strides, win.dilations, [max(0, b) for b in win.begin], [max(0, e) for e in win.end])
+    return cut, Window(
+        win.kernel, win.strides, win.dilations, [max(0, b) for b in win.begin], [max(0, e) for e in win.end]
+    )
 
 
 def _dims(w: Any) -> int:
@@ -63,27 +99,43 @@ def input_gradient(op: Any, g: Any, x: Any, w: Any, win: Window, group: int) -> 
     margins = [s - 1 - p for s, p in zip(win.spans * 2, win.pads, strict=True)]
     if set(win.strides) == {1} and min(margins) >= 0:
         flipped = flip(op, w, group, len(win.kernel))
-        return op.Conv(g, flipped, kernel_shape=win.kernel, dilations=win.dilations, pads=margins, group=group)
+        return op.Conv(
+            g, flipped, kernel_shape=win.kernel, dilations=win.dilations, pads=margins, group=group
+        )
     lengths, out = known_spatial(x, len(win.kernel)), known_spatial(g, len(win.kernel))
     if lengths is not None and out is None:
         out = _output_lengths(lengths, win)
     if lengths is None or out is None:
         return _cropped(op, g, x, w, win, group)
-    extra = [n - (s * (o - 1) + span - b - e) for n, s, o, span, b, e in
-             zip(lengths, win.strides, out, win.spans, win.begin, win.end, strict=True)]
-    return op.ConvTranspose(g, w, kernel_shape=win.kernel, strides=win.strides, dilations=win.dilations,
-                            pads=win.pads, output_padding=extra, group=group)
+    extra = [
+        n - (s * (o - 1) + span - b - e)
+        for n, s, o, span, b, e in zip(lengths, win.strides, out, win.spans, win.begin, win.end, strict=True)
+    ]
+    return op.ConvTranspose(
+        g,
+        w,
+        kernel_shape=win.kernel,
+        strides=win.strides,
+        dilations=win.dilations,
+        pads=win.pads,
+        output_padding=extra,
+        group=group,
+    )
 
 
 def _output_lengths(lengths: list[int], win: Window) -> list[int]:
-    return [(n + b + e - span) // s + 1 for n, b, e, span, s in
-            zip(lengths, win.begin, win.end, win.spans, win.strides, strict=True)]
+    return [
+        (n + b + e - span) // s + 1
+        for n, b, e, span, s in zip(lengths, win.begin, win.end, win.spans, win.strides, strict=True)
+    ]
 
 
 def _cropped(op: Any, g: Any, x: Any, w: Any, win: Window, group: int) -> Any:
     """Where lengths are unknown: the whole transposed convolution, then x's part of it, zeros behind its end."""
     d = len(win.kernel)
-    full = op.ConvTranspose(g, w, kernel_shape=win.kernel, strides=win.strides, dilations=win.dilations, group=group)
+    full = op.ConvTranspose(
+        g, w, kernel_shape=win.kernel, strides=win.strides, dilations=win.dilations, group=group
+    )
     full = op.Pad(full, [0] * (d + 4) + [s - 1 for s in win.strides])
     lengths = op.Slice(op.Shape(x), [2], [2 + d])
     begin = np.array(win.begin, np.int64)
@@ -110,8 +162,14 @@ def flip(op: Any, w: Any, group: int, d: int) -> Any:
 def kernel_gradient(op: Any, x: Any, g: Any, w: Any, win: Window, group: int) -> Any:
     """Return the kernels' gradient: a convolution over the batch in which steps and gaps change places."""
     d = len(win.kernel)
-    out = op.Conv(_batch_as_channels(op, x, group, d), _batch_as_kernel(op, g, group, d),
-                  strides=win.dilations, dilations=win.strides, pads=win.pads, group=group)
+    out = op.Conv(
+        _batch_as_channels(op, x, group, d),
+        _batch_as_kernel(op, g, group, d),
+        strides=win.dilations,
+        dilations=win.strides,
+        pads=win.pads,
+        group=group,
+    )
     out = op.Slice(out, [0] * d, win.kernel, list(range(2, 2 + d)))
     return op.Transpose(out, perm=[1, 0, *range(2, 2 + d)])
 
@@ -122,8 +180,12 @@ def _batch_as_channels(op: Any, x: Any, group: int, d: int) -> Any:
     # (N, g C', ...) -> (N, g, C', ...) -> (C', g, N, ...) -> (C', g N, ...)
     split = _split_channels(op, x, group, d)
     turned = op.Transpose(split, perm=[2, 1, 0, *range(3, 3 + d)])
-    return op.Reshape(turned, op.Concat(op.Slice(op.Shape(turned), [0], [1]), [-1],
-                                        op.Slice(op.Shape(turned), [3], [3 + d]), axis=0))
+    return op.Reshape(
+        turned,
+        op.Concat(
+            op.Slice(op.Shape(turned), [0], [1]), [-1], op.Slice(op.Shape(turned), [3], [3 + d]), axis=0
+        ),
+    )
 
 
 def _batch_as_kernel(op: Any, g: Any, group: int, d: int) -> Any:
@@ -135,7 +197,9 @@ def _batch_as_kernel(op: Any, g: Any, group: int, d: int) -> Any:
 
 def _split_channels(op: Any, x: Any, group: int, d: int) -> Any:
     shape = op.Shape(x)
-    return op.Reshape(x, op.Concat(op.Slice(shape, [0], [1]), [group, -1], op.Slice(shape, [2], [2 + d]), axis=0))
+    return op.Reshape(
+        x, op.Concat(op.Slice(shape, [0], [1]), [group, -1], op.Slice(shape, [2], [2 + d]), axis=0)
+    )
 
 
 def _transposed_padding(x: Any, y: Any, win: Window, auto_pad: str, extra: list[int]) -> Window:

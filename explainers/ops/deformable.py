@@ -13,8 +13,23 @@ from .windows import Window, spatial, window
 
 
 @vjp("DeformConv")
-def deform_conv(op: Any, g: Any, y: Any, x: Any, w: Any, offset: Any, b: Any = None, mask: Any = None, *, dilations: Any = None,
-                group: int = 1, kernel_shape: Any = None, offset_group: int = 1, pads: Any = None, strides: Any = None) -> Any:
+def deform_conv(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    w: Any,
+    offset: Any,
+    b: Any = None,
+    mask: Any = None,
+    *,
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    offset_group: int = 1,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     """Samples, times the mask, times the kernels: each factor receives the product of the others."""
     d = len(dimensions(x) or []) - 2
     win = window(x, kernel_shape or spatial(w, d), strides, dilations, pads)
@@ -32,7 +47,9 @@ def deform_conv(op: Any, g: Any, y: Any, x: Any, w: Any, offset: Any, b: Any = N
 
     def to_offset() -> Any:
         pull = op.ReduceSum(op.Mul(op.Unsqueeze(masked, [2]), values), [1], keepdims=0)
-        parts = [op.Reshape(op.ReduceSum(op.Mul(pull, s), [1], keepdims=0), [0, k, 1, -1]) for s in found.slopes]
+        parts = [
+            op.Reshape(op.ReduceSum(op.Mul(pull, s), [1], keepdims=0), [0, k, 1, -1]) for s in found.slopes
+        ]
         return op.reshape_like(op.Concat(*parts, axis=2), offset)
 
     def to_w() -> Any:
@@ -42,9 +59,15 @@ def deform_conv(op: Any, g: Any, y: Any, x: Any, w: Any, offset: Any, b: Any = N
         each = op.MatMul(split, op.Transpose(columns, perm=[0, 1, 3, 2]))
         return op.Reshape(op.ReduceSum(each, [0], keepdims=0), shape)
 
-    return (lambda: op.reshape_like(found.add(op, masked, flat), x), to_w, to_offset,
-            lambda: op.ReduceSum(g, [0, *range(2, 2 + d)], keepdims=0),
-            None if mask is None else lambda: op.reshape_like(op.ReduceSum(op.Mul(arrived, samples), [1], keepdims=0), mask))
+    return (
+        lambda: op.reshape_like(found.add(op, masked, flat), x),
+        to_w,
+        to_offset,
+        lambda: op.ReduceSum(g, [0, *range(2, 2 + d)], keepdims=0),
+        None
+        if mask is None
+        else lambda: op.reshape_like(op.ReduceSum(op.Mul(arrived, samples), [1], keepdims=0), mask),
+    )
 
 
 def _deformed(op: Any, x: Any, y: Any, offset: Any, win: Window, groups: int) -> Taps:
@@ -57,7 +80,9 @@ def _deformed(op: Any, x: Any, y: Any, offset: Any, win: Window, groups: int) ->
     at = []
     for axis in range(d):
         start = steps[axis] * win.strides[axis] - win.begin[axis] + cells[axis] * win.dilations[axis]
-        moved = op.Add(op.Squeeze(op.Slice(split, [axis], [axis + 1], [2]), [2]), start.astype(offset.dtype.numpy()))
+        moved = op.Add(
+            op.Squeeze(op.Slice(split, [axis], [axis + 1], [2]), [2]), start.astype(offset.dtype.numpy())
+        )
         at.append(op.Reshape(moved, [0, -1]))
     return taps(op, at, lengths, "linear", "zeros", True)
 

@@ -55,8 +55,18 @@ def _sum_to(op: Any, g: Any, lead: list[Any], x: Any, own: int, promoted: int | 
 
 
 @vjp("Gemm")
-def gemm(op: Any, g: Any, y: Any, a: Any, b: Any, c: Any = None, alpha: float = 1.0, beta: float = 1.0,
-         transA: int = 0, transB: int = 0) -> Any:
+def gemm(
+    op: Any,
+    g: Any,
+    y: Any,
+    a: Any,
+    b: Any,
+    c: Any = None,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Any:
     """y = alpha A' B' + beta C, where ' transposes on demand."""
 
     def to_a() -> Any:

@@ -11,23 +11,43 @@ from ..graph.table import vjp
 
 
 @vjp("GroupNormalization")
-def group_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5,
-                        stash_type: int = 1) -> Any:
+def group_normalization(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    num_groups: int,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Any:
     """Normalised over each group of channels, then scaled and shifted channel by channel."""
     rank = len(dimensions(x) or [])
     grouped = op.Reshape(x, [0, num_groups, -1])
     centred = op.Sub(grouped, op.ReduceMean(grouped, [2], keepdims=1))
-    inverse = op.Reciprocal(op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), [2], keepdims=1), epsilon)))
+    inverse = op.Reciprocal(
+        op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), [2], keepdims=1), epsilon))
+    )
     normal = op.Mul(centred, inverse)
 
     def to_x() -> Any:
-        gn = op.Reshape(op.Mul(g, op.Unsqueeze(scale, list(range(1, rank - 1))) if rank > 2 else scale), [0, num_groups, -1])
+        gn = op.Reshape(
+            op.Mul(g, op.Unsqueeze(scale, list(range(1, rank - 1))) if rank > 2 else scale),
+            [0, num_groups, -1],
+        )
         spread = op.Mul(normal, op.ReduceMean(op.Mul(gn, normal), [2], keepdims=1))
-        return op.reshape_like(op.Mul(op.Sub(op.Sub(gn, op.ReduceMean(gn, [2], keepdims=1)), spread), inverse), x)
+        return op.reshape_like(
+            op.Mul(op.Sub(op.Sub(gn, op.ReduceMean(gn, [2], keepdims=1)), spread), inverse), x
+        )
 
     over = [0, *range(2, rank)]
-    return (to_x, lambda: op.ReduceSum(op.Mul(g, op.reshape_like(normal, x)), over, keepdims=0),
-            lambda: op.ReduceSum(g, over, keepdims=0))
+    return (
+        to_x,
+        lambda: op.ReduceSum(op.Mul(g, op.reshape_like(normal, x)), over, keepdims=0),
+        lambda: op.ReduceSum(g, over, keepdims=0),
+    )
 
 
 @vjp("MeanVarianceNormalization")
@@ -38,13 +58,17 @@ def mean_variance_normalization(op: Any, g: Any, y: Any, x: Any, *, axes: Any = 
     deviation = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), over, keepdims=1))
     inverse = op.Reciprocal(op.Add(deviation, 1e-9))
     flat = op.Equal(deviation, 0.0)
-    slope = op.Div(op.ReduceMean(op.Mul(g, op.Mul(centred, inverse)), over, keepdims=1), op.Where(flat, 1.0, deviation))
+    slope = op.Div(
+        op.ReduceMean(op.Mul(g, op.Mul(centred, inverse)), over, keepdims=1), op.Where(flat, 1.0, deviation)
+    )
     spread = op.Mul(centred, slope)
     return op.Mul(op.Sub(op.Sub(g, op.ReduceMean(g, over, keepdims=1)), spread), inverse)
 
 
 @vjp("LRN")
-def lrn(op: Any, g: Any, y: Any, x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
+def lrn(
+    op: Any, g: Any, y: Any, x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
+) -> Any:
     """y = x s^-beta with s = bias + alpha / size times the sum of squares over neighbouring channels: two band matrices."""
     channels = (dimensions(x) or [None, None])[1]
     if not isinstance(channels, int):

@@ -11,8 +11,17 @@ from ..graph.table import vjp
 
 
 @vjp("NegativeLogLikelihoodLoss")
-def negative_log_likelihood_loss(op: Any, g: Any, y: Any, x: Any, target: Any, weight: Any = None, *,
-                                 ignore_index: Any = None, reduction: str = "mean") -> Any:
+def negative_log_likelihood_loss(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: Any = None,
+    reduction: str = "mean",
+) -> Any:
     hit = _hit(op, x, target, ignore_index)
 
     def to_weight() -> Any:
@@ -27,8 +36,17 @@ def negative_log_likelihood_loss(op: Any, g: Any, y: Any, x: Any, target: Any, w
 
 
 @vjp("SoftmaxCrossEntropyLoss", outputs="all")
-def softmax_cross_entropy_loss(op: Any, g: Any, y: Any, x: Any, labels: Any, weights: Any = None, *,
-                               ignore_index: Any = None, reduction: str = "mean") -> Any:
+def softmax_cross_entropy_loss(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    labels: Any,
+    weights: Any = None,
+    *,
+    ignore_index: Any = None,
+    reduction: str = "mean",
+) -> Any:
     """The loss and, where it is asked for, the log-probabilities."""
     log_prob = op.LogSoftmax(x, axis=1)
     hit = _hit(op, x, labels, ignore_index)
@@ -51,7 +69,11 @@ def softmax_cross_entropy_loss(op: Any, g: Any, y: Any, x: Any, labels: Any, wei
 def _hit(op: Any, x: Any, target: Any, ignore_index: Any) -> Any:
     """Return 1 at each item's class and 0 elsewhere, all 0 for an item to ignore."""
     dims = dimensions(x) or []
-    count = op.constant(np.array(dims[1], np.int64)) if isinstance(dims[1], int) else op.Squeeze(op.Slice(op.Shape(x), [1], [2]), [0])
+    count = (
+        op.constant(np.array(dims[1], np.int64))
+        if isinstance(dims[1], int)
+        else op.Squeeze(op.Slice(op.Shape(x), [1], [2]), [0])
+    )
     classes = op.Range(np.array(0, np.int64), count, np.array(1, np.int64))
     wide = op.Cast(op.Unsqueeze(target, [1]), to=7)
     hit = op.Equal(op.Unsqueeze(classes, list(range(1, len(dims) - 1))) if len(dims) > 2 else classes, wide)

@@ -10,13 +10,19 @@ import numpy as np
 from ..graph.build import dimensions
 from ..graph.table import rules, vjp
 
-rules({
-    "ai.onnx.ml::Scaler": lambda op, g, y, x, offset=None, scale=None:
-        g if scale is None else op.Mul(g, np.array(scale, g.dtype.numpy())),
-    # a value that is filled in hides its input
-    "ai.onnx.ml::Imputer": lambda op, g, y, x, replaced_value_float=0.0, **_:
-        op.Where(op.IsNaN(x) if math.isnan(replaced_value_float) else op.Equal(x, replaced_value_float), op.Mul(g, 0.0), g),
-})
+rules(
+    {
+        "ai.onnx.ml::Scaler": lambda op, g, y, x, offset=None, scale=None: (
+            g if scale is None else op.Mul(g, np.array(scale, g.dtype.numpy()))
+        ),
+        # a value that is filled in hides its input
+        "ai.onnx.ml::Imputer": lambda op, g, y, x, replaced_value_float=0.0, **_: op.Where(
+            op.IsNaN(x) if math.isnan(replaced_value_float) else op.Equal(x, replaced_value_float),
+            op.Mul(g, 0.0),
+            g,
+        ),
+    }
+)
 
 # what arrives before the last step, from the step's output alone
 POST = {
@@ -33,13 +39,24 @@ def _like(g: Any, values: Any, *shape: int) -> Any:
 
 
 @vjp("ai.onnx.ml::LinearRegressor")
-def linear_regressor(op: Any, g: Any, y: Any, x: Any, *, coefficients: Any, targets: int = 1, intercepts: Any = None,
-                     post_transform: str = "NONE") -> Any:
+def linear_regressor(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    *,
+    coefficients: Any,
+    targets: int = 1,
+    intercepts: Any = None,
+    post_transform: str = "NONE",
+) -> Any:
     return op.MatMul(POST[post_transform](op, g, y), _like(g, coefficients, targets, -1))
 
 
 @vjp("ai.onnx.ml::LinearClassifier", outputs="all")
-def linear_classifier(op: Any, g: Any, y: Any, x: Any, *, coefficients: Any, post_transform: str = "NONE", **_: Any) -> Any:
+def linear_classifier(
+    op: Any, g: Any, y: Any, x: Any, *, coefficients: Any, post_transform: str = "NONE", **_: Any
+) -> Any:
     """Through the scores; the label has no slope. One row of coefficients stands for two classes, -s and s."""
     features = (dimensions(x) or [None])[-1]
     if not isinstance(features, int):
@@ -67,13 +84,28 @@ def normalizer(op: Any, g: Any, y: Any, x: Any, *, norm: str = "MAX") -> Any:
 @vjp("ai.onnx.ml::FeatureVectorizer")
 def feature_vectorizer(op: Any, g: Any, y: Any, *xs: Any, inputdimensions: Any) -> Any:
     ends = np.cumsum([0, *inputdimensions])
-    return [op.reshape_like(op.Slice(g, [int(a)], [int(b)], [-1]), x) for x, a, b in zip(xs, ends, ends[1:], strict=False)]
+    return [
+        op.reshape_like(op.Slice(g, [int(a)], [int(b)], [-1]), x)
+        for x, a, b in zip(xs, ends, ends[1:], strict=False)
+    ]
 
 
 @vjp("ai.onnx.ml::SVMRegressor")
-def svm_regressor(op: Any, g: Any, y: Any, x: Any, *, coefficients: Any, kernel_params: Any = None, kernel_type: str = "LINEAR",
-                  n_supports: int = 0, one_class: int = 0, post_transform: str = "NONE", rho: Any = None,
-                  support_vectors: Any = None) -> Any:
+def svm_regressor(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    *,
+    coefficients: Any,
+    kernel_params: Any = None,
+    kernel_type: str = "LINEAR",
+    n_supports: int = 0,
+    one_class: int = 0,
+    post_transform: str = "NONE",
+    rho: Any = None,
+    support_vectors: Any = None,
+) -> Any:
     """A weighted sum of kernels; a one-class model only decides."""
     if one_class:
         return op.zeros_like(x)
@@ -83,13 +115,17 @@ def svm_regressor(op: Any, g: Any, y: Any, x: Any, *, coefficients: Any, kernel_
     vectors, weights = _like(g, support_vectors, n_supports, -1), _like(g, coefficients, 1, -1)
     gamma, shift, degree = [*(kernel_params or []), 0.0, 0.0, 0.0][:3]
     inner = op.MatMul(x, np.ascontiguousarray(vectors.T))
-    along = op.Mul(op.Mul(g, weights), _kernel_slope(op, kernel_type, x, inner, vectors, gamma, shift, degree))
+    along = op.Mul(
+        op.Mul(g, weights), _kernel_slope(op, kernel_type, x, inner, vectors, gamma, shift, degree)
+    )
     gx = op.MatMul(along, vectors)
     # the radial kernel falls with the distance, not with the product
     return op.Sub(gx, op.Mul(x, op.ReduceSum(along, [1], keepdims=1))) if kernel_type == "RBF" else gx
 
 
-def _kernel_slope(op: Any, kind: str, x: Any, inner: Any, vectors: Any, gamma: float, shift: float, degree: float) -> Any:
+def _kernel_slope(
+    op: Any, kind: str, x: Any, inner: Any, vectors: Any, gamma: float, shift: float, degree: float
+) -> Any:
     """Return the kernel's derivative by the product of x and each support vector."""
     if kind == "LINEAR":
         return op.Add(op.Mul(inner, 0.0), 1.0)

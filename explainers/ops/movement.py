@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def concat(op: Any, g: Any, y: Any, *xs: Any, axis: int) -> Any:
     lengths = [(dimensions(x) or [None] * (abs(axis) + 1))[axis] for x in xs]
     if all(isinstance(n, int) for n in lengths):
         ends = np.cumsum([0, *lengths])
-        return [_part(op, g, int(a), int(b), axis) for a, b in zip(ends, ends[1:], strict=False)]
+        return [_part(op, g, int(a), int(b), axis) for a, b in pairwise(ends)]
     sizes = op.Concat(*(op.Gather(op.Shape(x), [axis]) for x in xs), axis=0)
     parts = op.Split(g, sizes, axis=axis, outputs=len(xs))
     return list(parts) if len(xs) > 1 else [parts]
@@ -43,13 +44,17 @@ def _part(op: Any, g: Any, begin: int, end: int, axis: int) -> Any:
 
 
 @vjp("Split", outputs="all")
-def split(op: Any, g: Any, y: Any, x: Any, sizes: Any = None, *, axis: int = 0, num_outputs: Any = None) -> Any:
+def split(
+    op: Any, g: Any, y: Any, x: Any, sizes: Any = None, *, axis: int = 0, num_outputs: Any = None
+) -> Any:
     parts = [op.zeros_like(yi) if gi is None else gi for gi, yi in zip(g, y, strict=True)]
     return op.Concat(*parts, axis=axis), None
 
 
 @vjp("Slice")
-def slice_(op: Any, g: Any, y: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+def slice_(
+    op: Any, g: Any, y: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None
+) -> Any:
     """Zeros with g written where it was read: by Pad where the steps are 1, by index elsewhere."""
     bounds = [constant_ints(v) for v in (starts, ends, axes, steps)]
     dims = dimensions(x)
@@ -67,11 +72,13 @@ def constant_ints(v: Any) -> Any:
     return False if v.const_value is None else [int(i) for i in v.const_value.numpy().reshape(-1)]
 
 
-def _cuts(dims: list[Any], rank: int, starts: Any, ends: Any, axes: Any, steps: Any) -> list[tuple[int, int]] | None:
+def _cuts(
+    dims: list[Any], rank: int, starts: Any, ends: Any, axes: Any, steps: Any
+) -> list[tuple[int, int]] | None:
     """Return how much was cut off before and behind on each axis, or None where it is not plain to say."""
     cut = [(0, 0)] * rank
-    for i, axis in enumerate(axes or range(len(starts))):
-        axis %= rank
+    for i, named in enumerate(axes or range(len(starts))):
+        axis = named % rank
         n, step = dims[axis], (steps or [1] * len(starts))[i]
         if step != 1 or not isinstance(n, int):
             return None
@@ -99,7 +106,9 @@ def _zero(g: Any) -> Any:
 
 
 @vjp("Pad")
-def pad(op: Any, g: Any, y: Any, x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
+def pad(
+    op: Any, g: Any, y: Any, x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant"
+) -> Any:
     """Constant padding is cut off, and its value collects what is cut; copied padding goes back to the cells it copied."""
     gx = _unpadded(op, g, x, pads, axes, mode)
 
@@ -117,7 +126,7 @@ def _unpadded(op: Any, g: Any, x: Any, pads: Any, axes: Any, mode: str) -> Any:
         return _scatter_padded(op, g, x, pads, axes)
     rank = len(dimensions(x) or [])
     on = [a % rank for a in on] if on is not None else list(range(rank))
-    begin, end = known[: len(on)], known[len(on):]
+    begin, end = known[: len(on)], known[len(on) :]
     used = [i for i, (b, e) in enumerate(zip(begin, end, strict=True)) if b or e]
     ends = [-end[i] if end[i] else np.iinfo(np.int64).max for i in used]
     return op.Slice(g, [begin[i] for i in used], ends, [on[i] for i in used]) if used else g
@@ -137,6 +146,7 @@ def _scatter_padded(op: Any, g: Any, x: Any, pads: Any, axes: Any) -> Any:
 def tile(op: Any, g: Any, y: Any, x: Any, repeats: Any) -> Any:
     """Sum the copies: (r0 d0, r1 d1, ...) -> (r0, d0, r1, d1, ...) summed over the r."""
     rank = len(dimensions(x) or [])
-    pairs = op.Reshape(op.Transpose(op.Reshape(op.Concat(repeats, op.shape(x), axis=0), [2, rank]), perm=[1, 0]), [-1])
+    pairs = op.Reshape(
+        op.Transpose(op.Reshape(op.Concat(repeats, op.shape(x), axis=0), [2, rank]), perm=[1, 0]), [-1]
+    )
     return op.ReduceSum(op.Reshape(g, pairs), list(range(0, 2 * rank, 2)), keepdims=0), None
-

@@ -1,4 +1,4 @@
-"""Pools by a p-norm, over windows and over all of space."""
+"""Pools by a p-norm over windows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ from .windows import window
 
 
 @vjp("LpPool")
-def lp_pool(op: Any, g: Any, y: Any, x: Any, *, kernel_shape: Any, p: int = 2, auto_pad: str = "NOTSET", ceil_mode: int = 0,
-            dilations: Any = None, pads: Any = None, strides: Any = None) -> Any:
+def lp_pool(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    *,
+    kernel_shape: Any,
+    p: int = 2,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     """x |x|^(p-2) / y^(p-1), and 0 where the norm is 0."""
     win = window(x, kernel_shape, strides, dilations, pads, auto_pad)
     return op.Mul(spread(op, _towards(op, g, y, p), x, y, win), _own(op, x, p))
-
-
-@vjp("GlobalLpPool")
-def global_lp_pool(op: Any, g: Any, y: Any, x: Any, *, p: int = 2) -> Any:
-    return op.Mul(_towards(op, g, y, p), _own(op, x, p))
 
 
 def _towards(op: Any, g: Any, y: Any, p: int) -> Any:

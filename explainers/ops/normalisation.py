@@ -11,8 +11,20 @@ from ..graph.table import vjp
 
 
 @vjp("BatchNormalization")
-def batch_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, mean: Any, var: Any, *,
-                        epsilon: float = 1e-5, momentum: float = 0.9, training_mode: int = 0) -> Any:
+def batch_normalization(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    scale: Any,
+    bias: Any,
+    mean: Any,
+    var: Any,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+) -> Any:
     """At inference an affine map for each channel; in training mode the batch's own moments take part."""
     rank = len(dimensions(x) or [])
     over = [0, *range(2, rank)]
@@ -40,10 +52,17 @@ def batch_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, 
     def to_var() -> Any:
         if training_mode:
             return None
-        return op.Mul(op.ReduceSum(op.Mul(op.Mul(g, normal), factor), over, keepdims=0), op.Mul(inverse, -0.5))
+        return op.Mul(
+            op.ReduceSum(op.Mul(op.Mul(g, normal), factor), over, keepdims=0), op.Mul(inverse, -0.5)
+        )
 
-    return (to_x, lambda: op.ReduceSum(op.Mul(g, normal), over, keepdims=0),
-            lambda: op.ReduceSum(g, over, keepdims=0), to_mean, to_var)
+    return (
+        to_x,
+        lambda: op.ReduceSum(op.Mul(g, normal), over, keepdims=0),
+        lambda: op.ReduceSum(g, over, keepdims=0),
+        to_mean,
+        to_var,
+    )
 
 
 @vjp("Softmax")
@@ -56,7 +75,10 @@ def softmax(op: Any, g: Any, y: Any, x: Any, *, axis: int = -1) -> Any:
 
 
 def _is_replaced(y: Any) -> bool:
-    return any(n.op_type in ("Where", "IsNaN") or (n.op_type == "Cast" and _is_replaced(n.outputs[0])) for n in y.consumers())
+    return any(
+        n.op_type in ("Where", "IsNaN") or (n.op_type == "Cast" and _is_replaced(n.outputs[0]))
+        for n in y.consumers()
+    )
 
 
 @vjp("LogSoftmax")
@@ -65,13 +87,25 @@ def log_softmax(op: Any, g: Any, y: Any, x: Any, *, axis: int = -1) -> Any:
 
 
 @vjp("LayerNormalization", outputs="all")
-def layer_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any = None, *, axis: int = -1,
-                        epsilon: float = 1e-5, stash_type: int = 1) -> Any:
+def layer_normalization(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    scale: Any,
+    bias: Any = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Any:
     """The normalised values and, where they are asked for, the mean and the inverse deviation."""
     dims = dimensions(x)
     over = list(range(axis % len(dims or []), len(dims or [])))
     centred = op.Sub(x, op.ReduceMean(x, over, keepdims=1))
-    inverse = op.Reciprocal(op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), over, keepdims=1), epsilon)))
+    inverse = op.Reciprocal(
+        op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), over, keepdims=1), epsilon))
+    )
     normal = op.Mul(centred, inverse)
     g_mean, g_inverse = [*g[1:], None, None][:2]
 
@@ -90,7 +124,11 @@ def layer_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any =
 
     if g[0] is None:
         return to_x, None, None
-    return to_x, lambda: op.reduce_to(op.Mul(g[0], normal), dims, scale), lambda: op.reduce_to(g[0], dims, bias)
+    return (
+        to_x,
+        lambda: op.reduce_to(op.Mul(g[0], normal), dims, scale),
+        lambda: op.reduce_to(g[0], dims, bias),
+    )
 
 
 def _cells(op: Any, x: Any, reduced: Any) -> Any:
@@ -99,8 +137,9 @@ def _cells(op: Any, x: Any, reduced: Any) -> Any:
 
 
 @vjp("RMSNormalization")
-def rms_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5,
-                      stash_type: int = 1) -> Any:
+def rms_normalization(
+    op: Any, g: Any, y: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> Any:
     rank = len(dimensions(x) or [])
     over = list(range(axis % rank, rank))
     inverse = op.Reciprocal(op.Sqrt(op.Add(op.ReduceMean(op.Mul(x, x), over, keepdims=1), epsilon)))
@@ -108,17 +147,23 @@ def rms_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, *, axis: int 
 
     def to_x() -> Any:
         gn = op.Mul(g, scale)
-        return op.Mul(op.Sub(gn, op.Mul(normal, op.ReduceMean(op.Mul(gn, normal), over, keepdims=1))), inverse)
+        return op.Mul(
+            op.Sub(gn, op.Mul(normal, op.ReduceMean(op.Mul(gn, normal), over, keepdims=1))), inverse
+        )
 
     return to_x, lambda: op.reduce_to(op.Mul(g, normal), dimensions(x), scale)
 
 
 @vjp("InstanceNormalization")
-def instance_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, *, epsilon: float = 1e-5) -> Any:
+def instance_normalization(
+    op: Any, g: Any, y: Any, x: Any, scale: Any, bias: Any, *, epsilon: float = 1e-5
+) -> Any:
     rank = len(dimensions(x) or [])
     over = list(range(2, rank))
     centred = op.Sub(x, op.ReduceMean(x, over, keepdims=1))
-    inverse = op.Reciprocal(op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), over, keepdims=1), epsilon)))
+    inverse = op.Reciprocal(
+        op.Sqrt(op.Add(op.ReduceMean(op.Mul(centred, centred), over, keepdims=1), epsilon))
+    )
     normal = op.Mul(centred, inverse)
     wide = np.array(list(range(1, rank - 1)), np.int64)
 
@@ -127,5 +172,8 @@ def instance_normalization(op: Any, g: Any, y: Any, x: Any, scale: Any, bias: An
         spread = op.Mul(normal, op.ReduceMean(op.Mul(gn, normal), over, keepdims=1))
         return op.Mul(op.Sub(op.Sub(gn, op.ReduceMean(gn, over, keepdims=1)), spread), inverse)
 
-    return (to_x, lambda: op.ReduceSum(op.Mul(g, normal), [0, *over], keepdims=0),
-            lambda: op.ReduceSum(g, [0, *over], keepdims=0))
+    return (
+        to_x,
+        lambda: op.ReduceSum(op.Mul(g, normal), [0, *over], keepdims=0),
+        lambda: op.ReduceSum(g, [0, *over], keepdims=0),
+    )

@@ -12,22 +12,56 @@ from .windows import Window, spatial, window
 
 
 @vjp("MaxPool", outputs="all")
-def max_pool(op: Any, g: Any, y: Any, x: Any, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
-             dilations: Any = None, pads: Any = None, storage_order: int = 0, strides: Any = None) -> Any:
+def max_pool(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    *,
+    kernel_shape: Any,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Any = None,
+    pads: Any = None,
+    storage_order: int = 0,
+    strides: Any = None,
+) -> Any:
     """The winner takes all, by the switches of the forward pass; at a tie the runtime's choice, the first."""
     if storage_order == 0:
         switches = op.output(y[0], 1)
     else:
-        _, switches = op.MaxPool(x, outputs=2, kernel_shape=kernel_shape, auto_pad=auto_pad, ceil_mode=ceil_mode,
-                                 dilations=dilations, pads=pads, strides=strides)
+        _, switches = op.MaxPool(
+            x,
+            outputs=2,
+            kernel_shape=kernel_shape,
+            auto_pad=auto_pad,
+            ceil_mode=ceil_mode,
+            dilations=dilations,
+            pads=pads,
+            strides=strides,
+        )
     zeros = op.Reshape(op.zeros_like(x), [-1])
-    flat = op.ScatterElements(zeros, op.Reshape(switches, [-1]), op.Reshape(g[0], [-1]), axis=0, reduction="add")
+    flat = op.ScatterElements(
+        zeros, op.Reshape(switches, [-1]), op.Reshape(g[0], [-1]), axis=0, reduction="add"
+    )
     return op.reshape_like(flat, x)
 
 
 @vjp("AveragePool")
-def average_pool(op: Any, g: Any, y: Any, x: Any, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
-                 count_include_pad: int = 0, dilations: Any = None, pads: Any = None, strides: Any = None) -> Any:
+def average_pool(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    *,
+    kernel_shape: Any,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     """Every cell of a window receives its share."""
     win = window(x, kernel_shape, strides, dilations, pads, auto_pad)
     return spread(op, op.Div(g, _counts(op, g, x, y, win, bool(count_include_pad))), x, y, win)
@@ -52,7 +86,9 @@ def _overhang(x: Any, y: Any, win: Window) -> bool:
     """Say whether the last window reaches over the end (ceil_mode)."""
     lengths, out = dimensions(x) or [], dimensions(y) or []
     pairs = zip(lengths[2:], out[2:], win.strides, win.spans, strict=False)
-    return any(isinstance(n, int) and isinstance(o, int) and (o - 1) * s + span > n for n, o, s, span in pairs)
+    return any(
+        isinstance(n, int) and isinstance(o, int) and (o - 1) * s + span > n for n, o, s, span in pairs
+    )
 
 
 def spread(op: Any, g: Any, x: Any, y: Any, win: Window) -> Any:
@@ -93,8 +129,9 @@ def _repeat(op: Any, g: Any, x: Any, win: Window) -> Any:
 
 @vjp("GlobalAveragePool")
 def global_average_pool(op: Any, g: Any, y: Any, x: Any) -> Any:
-    lengths = (dimensions(x) or [])[2:]
-    if lengths and all(isinstance(n, int) for n in lengths):
+    dims = (dimensions(x) or [])[2:]
+    lengths = [n for n in dims if isinstance(n, int)]
+    if dims and len(lengths) == len(dims):
         return op.expand_like(op.Mul(g, 1 / float(np.prod(lengths))), x)
     count = op.Div(op.Size(x), op.Size(g))
     return op.expand_like(op.Div(g, op.CastLike(count, g)), x)

@@ -14,7 +14,11 @@ def axes_of(x: Any, axes: Any, noop: int) -> list[int] | None:
     """Return the axes that a reduction runs over where they are known: all of them if none are named."""
     if axes is not None and axes.const_value is None and (dimensions(axes) or [None]) != [0]:
         return None
-    named = [int(a) for a in axes.const_value.numpy().reshape(-1)] if axes is not None and axes.const_value is not None else []
+    named = (
+        [int(a) for a in axes.const_value.numpy().reshape(-1)]
+        if axes is not None and axes.const_value is not None
+        else []
+    )
     return named or ([] if noop else list(range(len(dimensions(x) or []))))
 
 
@@ -31,32 +35,36 @@ def keep(op: Any, v: Any, x: Any, axes: Any, keepdims: int, noop: int) -> Any:
 def _count(op: Any, x: Any, y: Any, known: list[int] | None) -> Any:
     dims = dimensions(x)
     if known is not None and dims is not None and all(isinstance(dims[a], int) for a in known):
-        return float(np.prod([dims[a] for a in known]))
+        return float(np.prod([int(dims[a] or 1) for a in known]))
     return op.Cast(op.Div(op.Size(x), op.Size(y)), to=int(x.dtype))
 
 
 @vjp("ReduceSum")
-def reduce_sum(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-               noop_with_empty_axes: int = 0) -> Any:
+def reduce_sum(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     return op.expand_like(keep(op, g, x, axes, keepdims, noop_with_empty_axes), x), None
 
 
 @vjp("ReduceMean")
-def reduce_mean(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-                noop_with_empty_axes: int = 0) -> Any:
+def reduce_mean(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     share = op.Div(g, _count(op, x, y, axes_of(x, axes, noop_with_empty_axes)))
     return op.expand_like(keep(op, share, x, axes, keepdims, noop_with_empty_axes), x), None
 
 
 @vjp("ReduceMax")
-def reduce_max(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-               noop_with_empty_axes: int = 0) -> Any:
+def reduce_max(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     return winner_takes_all(op, g, y, x, axes, keepdims, noop_with_empty_axes)
 
 
 @vjp("ReduceMin")
-def reduce_min(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-               noop_with_empty_axes: int = 0) -> Any:
+def reduce_min(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     return winner_takes_all(op, g, y, x, axes, keepdims, noop_with_empty_axes)
 
 
@@ -80,8 +88,9 @@ def winner_takes_all(op: Any, g: Any, y: Any, x: Any, axes: Any, keepdims: int, 
 
 
 @vjp("ReduceProd")
-def reduce_prod(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-                noop_with_empty_axes: int = 0) -> Any:
+def reduce_prod(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     """Each cell receives the product of the others, axis after axis; exact with zeros too."""
     known = axes_of(x, axes, noop_with_empty_axes)
     if known is None:
@@ -108,14 +117,16 @@ def _product_of_others(op: Any, x: Any, axis: int) -> Any:
 
 
 @vjp("ReduceL1")
-def reduce_l1(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-              noop_with_empty_axes: int = 0) -> Any:
+def reduce_l1(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     return op.Mul(keep(op, g, x, axes, keepdims, noop_with_empty_axes), op.Sign(x)), None
 
 
 @vjp("ReduceL2")
-def reduce_l2(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-              noop_with_empty_axes: int = 0) -> Any:
+def reduce_l2(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     """x / |x|, and 0 at the origin."""
     g, y = (keep(op, v, x, axes, keepdims, noop_with_empty_axes) for v in (g, y))
     zero = op.Equal(y, 0.0)
@@ -123,20 +134,23 @@ def reduce_l2(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: in
 
 
 @vjp("ReduceSumSquare")
-def reduce_sum_square(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-                      noop_with_empty_axes: int = 0) -> Any:
+def reduce_sum_square(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     return op.Mul(op.Mul(x, 2.0), keep(op, g, x, axes, keepdims, noop_with_empty_axes)), None
 
 
 @vjp("ReduceLogSum")
-def reduce_log_sum(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-                   noop_with_empty_axes: int = 0) -> Any:
+def reduce_log_sum(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     share = op.Mul(g, op.Exp(op.Neg(y)))
     return op.expand_like(keep(op, share, x, axes, keepdims, noop_with_empty_axes), x), None
 
 
 @vjp("ReduceLogSumExp")
-def reduce_log_sum_exp(op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1,
-                       noop_with_empty_axes: int = 0) -> Any:
+def reduce_log_sum_exp(
+    op: Any, g: Any, y: Any, x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Any:
     g, y = (keep(op, v, x, axes, keepdims, noop_with_empty_axes) for v in (g, y))
     return op.Mul(g, op.Exp(op.Sub(x, y))), None

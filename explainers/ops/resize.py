@@ -14,7 +14,9 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @vjp("Resize")
-def resize(op: Any, g: Any, y: Any, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **how: Any) -> Any:
+def resize(
+    op: Any, g: Any, y: Any, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **how: Any
+) -> Any:
     """Nearest enlarging by whole factors sums tiles; everything else is a product with the transposed weights."""
     factors = _factors(x, y, scales, sizes, how)
     crop = _crop(roi, how.get("axes"), len(factors))
@@ -49,7 +51,9 @@ def _factors(x: Any, y: Any, scales: Any, sizes: Any, how: Any) -> list[float | 
         for a, f in zip(axes, scales.const_value.numpy().tolist(), strict=True):
             factors[a] = float(f)
     else:
-        for a, f in zip(axes, _ratios(x, sizes, [dims[a] for a in axes], [out[a] for a in axes], how), strict=True):
+        for a, f in zip(
+            axes, _ratios(x, sizes, [dims[a] for a in axes], [out[a] for a in axes], how), strict=True
+        ):
             factors[a] = f
     crops = how.get("coordinate_transformation_mode") == "tf_crop_and_resize"
     return [None if f == 1.0 and not crops else f for f in factors]
@@ -92,7 +96,11 @@ def _tile(w: Floats) -> int:
 
 def _axis_weights(x: Any, y: Any, axis: int, scale: float, crop: tuple[float, float], how: Any) -> Floats:
     n, o = (dimensions(x) or [])[axis], (dimensions(y) or [])[axis]
-    whole = how.get("coordinate_transformation_mode") == "tf_crop_and_resize" and crop == (0.0, 1.0) and scale == 1.0
+    whole = (
+        how.get("coordinate_transformation_mode") == "tf_crop_and_resize"
+        and crop == (0.0, 1.0)
+        and scale == 1.0
+    )
     if whole:
         return np.eye(1)
     return resize_weights(_known(x, n), _known(y, o), scale, crop, how)
@@ -124,7 +132,9 @@ def _sources(n: int, o: int, scale: float, crop: tuple[float, float], mode: str)
         return i / scale, inside
     if mode == "tf_crop_and_resize":
         start, end = crop
-        at = start * (n - 1) + ((end - start) * (n - 1) / 2 + 0 * i if width == 1 else i * (end - start) * (n - 1) / (width - 1))
+        at = start * (n - 1) + (
+            (end - start) * (n - 1) / 2 + 0 * i if width == 1 else i * (end - start) * (n - 1) / (width - 1)
+        )
         return at, (at < 0) | (at > n - 1)
     if mode == "pytorch_half_pixel" and width == 1:
         return np.full(o, -0.5), inside
@@ -146,7 +156,12 @@ def _taps(ratio: Floats, scale: float, how: Any) -> tuple[Floats, Any]:
 
 
 def _nearest(ratio: Floats, mode: str) -> Floats:
-    up = {"round_prefer_floor": ratio > 0.5, "round_prefer_ceil": ratio >= 0.5, "floor": ratio == 1.0, "ceil": ratio > 0}[mode]
+    up = {
+        "round_prefer_floor": ratio > 0.5,
+        "round_prefer_ceil": ratio >= 0.5,
+        "floor": ratio == 1.0,
+        "ceil": ratio > 0,
+    }[mode]
     return np.stack([~up, up], 1).astype(np.float64)
 
 

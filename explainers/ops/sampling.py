@@ -17,7 +17,9 @@ A = -0.75
 POLYNOMIALS = {
     "nearest": np.array([[1.0]]),
     "linear": np.array([[1.0, -1], [0, 1]]),
-    "cubic": np.array([[0, A, -2 * A, A], [1, 0, -(A + 3), A + 2], [0, -A, 2 * A + 3, -(A + 2)], [0, 0, A, -A]]),
+    "cubic": np.array(
+        [[0, A, -2 * A, A], [1, 0, -(A + 3), A + 2], [0, -A, 2 * A + 3, -(A + 2)], [0, 0, A, -A]]
+    ),
 }
 
 
@@ -39,14 +41,18 @@ class Taps:
     def add(self, op: Any, g: Any, flat: Any) -> Any:
         """Return zeros like `flat` with g (N, C, P) added to the cells, by weight."""
         parts = op.Mul(op.Unsqueeze(g, [2]), op.Unsqueeze(self.weights, [1]))
-        return op.ScatterElements(op.Mul(flat, 0.0), self._wide(op, flat), op.Reshape(parts, [0, 0, -1]), axis=2, reduction="add")
+        return op.ScatterElements(
+            op.Mul(flat, 0.0), self._wide(op, flat), op.Reshape(parts, [0, 0, -1]), axis=2, reduction="add"
+        )
 
     def _wide(self, op: Any, flat: Any) -> Any:
         cells = op.Unsqueeze(op.Reshape(self.cells, [0, -1]), [1])
         return op.Expand(cells, op.Concat([1], op.Slice(op.Shape(flat), [1], [2]), [1], axis=0))
 
 
-def taps(op: Any, at: list[Any], lengths: list[int], mode: str, padding: str = "zeros", aligned: bool = True) -> Taps:
+def taps(
+    op: Any, at: list[Any], lengths: list[int], mode: str, padding: str = "zeros", aligned: bool = True
+) -> Taps:
     """Return the taps for positions (N, P) per axis, in units of cells."""
     parts = [_axis_taps(op, p, n, mode, padding, aligned) for p, n in zip(at, lengths, strict=True)]
     cells, weights = None, None
@@ -110,7 +116,9 @@ def _reflected(op: Any, p: Any, low: float, high: float) -> tuple[Any, Any]:
     phase = op.Abs(away)
     phase = op.Sub(phase, op.Mul(op.Floor(op.Div(phase, period)), period))
     back = op.Add(op.Min(phase, op.Sub(period, phase)), low)
-    return back, op.Mul(op.Sign(away), op.Where(op.Less(phase, period / 2), op.Add(op.Mul(p, 0.0), 1.0), -1.0))
+    return back, op.Mul(
+        op.Sign(away), op.Where(op.Less(phase, period / 2), op.Add(op.Mul(p, 0.0), 1.0), -1.0)
+    )
 
 
 def _cell(op: Any, cell: Any, n: int, low: float, high: float, padding: str) -> tuple[Any, Any]:
@@ -126,8 +134,17 @@ def _cell(op: Any, cell: Any, n: int, low: float, high: float, padding: str) -> 
 
 
 @vjp("GridSample")
-def grid_sample(op: Any, g: Any, y: Any, x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear",
-                padding_mode: str = "zeros") -> Any:
+def grid_sample(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    grid: Any,
+    *,
+    align_corners: int = 0,
+    mode: str = "linear",
+    padding_mode: str = "zeros",
+) -> Any:
     """To the image by the weights, to the grid by their slopes; between two cells a nearest sample has none."""
     d = len(dimensions(x) or []) - 2
     lengths = spatial(x, d)
@@ -144,8 +161,10 @@ def grid_sample(op: Any, g: Any, y: Any, x: Any, grid: Any, *, align_corners: in
 
     def to_grid() -> Any:
         pull = op.ReduceSum(op.Mul(op.Unsqueeze(flat_g, [2]), found.read(op, flat)), [1], keepdims=0)
-        parts = [op.Unsqueeze(op.Mul(op.ReduceSum(op.Mul(pull, s), [1], keepdims=0), f), [2])
-                 for s, f in zip(found.slopes, stretch, strict=True)]
+        parts = [
+            op.Unsqueeze(op.Mul(op.ReduceSum(op.Mul(pull, s), [1], keepdims=0), f), [2])
+            for s, f in zip(found.slopes, stretch, strict=True)
+        ]
         return op.reshape_like(op.Concat(*parts[::-1], axis=2), grid)
 
     return lambda: op.reshape_like(found.add(op, flat_g, flat), x), to_grid
@@ -159,6 +178,8 @@ def affine_grid(op: Any, g: Any, y: Any, theta: Any, size: Any, *, align_corners
         raise ValueError(f"the size of the grid of {theta.name!r} must be known")
     steps = [np.linspace(-1, 1, n) if align_corners else (np.arange(n) * 2 + 1) / n - 1 for n in lengths[2:]]
     mesh = np.meshgrid(*steps, indexing="ij")
-    points = np.stack([*(m.reshape(-1) for m in mesh[::-1]), np.ones(mesh[0].size)], axis=1).astype(g.dtype.numpy())
+    points = np.stack([*(m.reshape(-1) for m in mesh[::-1]), np.ones(mesh[0].size)], axis=1).astype(
+        g.dtype.numpy()
+    )
     flat = op.Reshape(g, [0, -1, len(steps)])
     return op.MatMul(op.Transpose(flat, perm=[0, 2, 1]), points), None

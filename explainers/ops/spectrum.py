@@ -12,7 +12,17 @@ from .movement import constant_ints, number_cells
 
 
 @vjp("DFT")
-def dft(op: Any, g: Any, y: Any, x: Any, length: Any = None, axis: Any = None, *, inverse: int = 0, onesided: int = 0) -> Any:
+def dft(
+    op: Any,
+    g: Any,
+    y: Any,
+    x: Any,
+    length: Any = None,
+    axis: Any = None,
+    *,
+    inverse: int = 0,
+    onesided: int = 0,
+) -> Any:
     """The adjoint of a transform of length n is n times its inverse; what was cut or padded is padded or cut."""
     at = _known(axis, "axis", x, -2) % len(dimensions(x) or [])
     n = _known(length, "length", x, _default_length(x, at, inverse, onesided))
@@ -39,7 +49,9 @@ def _halved(op: Any, g: Any, x: Any, at: int, n: int) -> Any:
         twice[-1] = 1.0 / n
     shape = [bins if i == at else 1 for i in range(len(dimensions(x) or []))]
     full = _transform(op, op.Concat(g, op.Mul(g, 0.0), axis=-1), at, inverse=0)
-    half = op.Mul(op.Slice(full, [0], [bins], [at]), op.constant(twice.reshape(shape).astype(g.dtype.numpy())))
+    half = op.Mul(
+        op.Slice(full, [0], [bins], [at]), op.constant(twice.reshape(shape).astype(g.dtype.numpy()))
+    )
     return _resized(op, half, at, bins, _length(x, at))
 
 
@@ -71,7 +83,9 @@ def _length(x: Any, at: int) -> int:
 
 
 @vjp("STFT")
-def stft(op: Any, g: Any, y: Any, x: Any, step: Any, window: Any = None, length: Any = None, *, onesided: int = 1) -> Any:
+def stft(
+    op: Any, g: Any, y: Any, x: Any, step: Any, window: Any = None, length: Any = None, *, onesided: int = 1
+) -> Any:
     """Each frame's adjoint transform, weighted by the window, is added to where the frame was read."""
     hop = _known(step, "step", x, 1)
     n = _known(length, "frame length", x, _length(window, 0) if window is not None else _length(x, 1))
@@ -86,7 +100,9 @@ def stft(op: Any, g: Any, y: Any, x: Any, step: Any, window: Any = None, length:
         weighted = frames if window is None else op.Mul(frames, op.Unsqueeze(window, [1]))
         chosen = op.Gather(number_cells(op, x), at.astype(np.int64), axis=1)
         flat = op.Reshape(op.zeros_like(x), [-1])
-        flat = op.ScatterElements(flat, op.Reshape(chosen, [-1]), op.Reshape(weighted, [-1]), axis=0, reduction="add")
+        flat = op.ScatterElements(
+            flat, op.Reshape(chosen, [-1]), op.Reshape(weighted, [-1]), axis=0, reduction="add"
+        )
         return op.reshape_like(flat, x)
 
     def to_window() -> Any:

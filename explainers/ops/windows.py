@@ -31,8 +31,12 @@ class Window:
 
 
 def window(
-    x: Any, kernel: Sequence[int], strides: Sequence[int] | None, dilations: Sequence[int] | None,
-    pads: Sequence[int] | None, auto_pad: str = "NOTSET",
+    x: Any,
+    kernel: Sequence[int],
+    strides: Sequence[int] | None,
+    dilations: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    auto_pad: str = "NOTSET",
 ) -> Window:
     """Return a node's window with `auto_pad` worked out from x's spatial lengths."""
     d = len(kernel)

@@ -14,8 +14,8 @@ import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
-from explainers.graph.table import NO_DERIVATIVE
 from explainers.graph.prepare import prepare
+from explainers.graph.table import NO_DERIVATIVE
 from explainers.testing import GradientCheck, compare, lift, reference
 
 RTOL = 1e-6
@@ -23,9 +23,22 @@ LEFT_OUT = Path(__file__).with_name("left_out.txt")
 
 # float inputs that steer where values go, by operator; everything else is explained
 FIXED = {
-    "Resize": (1, 2), "Dropout": (1,), "RoiAlign": (1,), "MaxRoiPool": (1,), "Upsample": (1,), "Range": (1,), "OneHot": (0, 1),
-    "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "DynamicQuantizeLinear": (), "NonMaxSuppression": (0, 1, 3, 4),
-    "CastLike": (1,), "Where": (0,), "STFT": (), "BatchNormalization": (), "Pow": (),
+    "Resize": (1, 2),
+    "Dropout": (1,),
+    "RoiAlign": (1,),
+    "MaxRoiPool": (1,),
+    "Upsample": (1,),
+    "Range": (1,),
+    "OneHot": (0, 1),
+    "QuantizeLinear": (1, 2),
+    "DequantizeLinear": (1, 2),
+    "DynamicQuantizeLinear": (),
+    "NonMaxSuppression": (0, 1, 3, 4),
+    "CastLike": (1,),
+    "Where": (0,),
+    "STFT": (),
+    "BatchNormalization": (),
+    "Pow": (),
 }
 
 
@@ -71,6 +84,7 @@ def is_real(a: Any) -> bool:
 
 def arrays(case: Any) -> tuple[list[Any], list[Any]]:
     """The inputs and outputs of a case as arrays; sequences, optionals and the like as they are."""
+
     def plain(v: Any) -> Any:
         return numpy_helper.to_array(v) if isinstance(v, onnx.TensorProto) else v
 
@@ -83,7 +97,11 @@ def with_constants(case: Any) -> Conformance:
     inputs, outputs = arrays(case)
     model = onnx.ModelProto()
     model.CopyFrom(case.model)
-    uses = [(n, i in FIXED.get(node.op_type, ())) for node in nodes_of(model.graph) for i, n in enumerate(node.input)]
+    uses = [
+        (n, i in FIXED.get(node.op_type, ()))
+        for node in nodes_of(model.graph)
+        for i, n in enumerate(node.input)
+    ]
     steering = {n for n, _ in uses} - {n for n, fixed in uses if not fixed}
     feeds = {}
     for value, a in zip(list(model.graph.input), inputs, strict=False):
@@ -112,7 +130,9 @@ def cut(case: Conformance) -> Conformance:
     for name, a in case.feeds.items():
         case.feeds[name] = a[:, :, :9, :9, :9]
         for value in case.model.graph.input:
-            value.type.tensor_type.shape.CopyFrom(onnx.helper.make_tensor_type_proto(1, case.feeds[name].shape).tensor_type.shape)
+            value.type.tensor_type.shape.CopyFrom(
+                onnx.helper.make_tensor_type_proto(1, case.feeds[name].shape).tensor_type.shape
+            )
     for value in case.model.graph.output:
         value.type.tensor_type.ClearField("shape")
     return case
@@ -138,7 +158,12 @@ def reason_to_leave(case: Any) -> str:
 
 
 def is_narrow(a: Any) -> bool:
-    return isinstance(a, np.ndarray | np.generic) and a.dtype.name.startswith("float") and a.dtype.name[5:6] in "468" and "_" in a.dtype.name
+    return (
+        isinstance(a, np.ndarray | np.generic)
+        and a.dtype.name.startswith("float")
+        and a.dtype.name[5:6] in "468"
+        and "_" in a.dtype.name
+    )
 
 
 def _on(name: str, reason: str) -> Any:
@@ -149,7 +174,10 @@ TRAINING = {
     "BatchNormalization": _on("training_mode", "training: updates the moments it keeps"),
     "Dropout": lambda node: "training: draws a mask" if len(node.input) > 2 and node.input[2] else "",
 }
-ROUNDING = dict.fromkeys(("QuantizeLinear", "DynamicQuantizeLinear"), "rounding: the derivative is a convention, checked in the laws")
+ROUNDING = dict.fromkeys(
+    ("QuantizeLinear", "DynamicQuantizeLinear"),
+    "rounding: the derivative is a convention, checked in the laws",
+)
 UNROLLED = {"Loop", "Scan", "LSTM", "GRU", "RNN"}
 DECIDED = {f"test_bernoulli{kind}_expanded" for kind in ("", "_double", "_seed")}
 LARGE = {"test_averagepool_3d_default", "test_lppool_3d_default", "test_maxpool_3d_default"}
@@ -191,11 +219,17 @@ def _verdict(given: Conformance) -> str:
     rng = np.random.default_rng(1)
     moved = {n: _beside(rng, a) if n in explained else a for n, a in given.feeds.items()}
     second = compare(given.model, moved, wrt=explained, forward=forward)
-    return "" if second.error <= RTOL else f"off by {second.error:.1e}: {second.slope} for {second.central} (at the values: {first.error:.1e})"
+    return (
+        ""
+        if second.error <= RTOL
+        else f"off by {second.error:.1e}: {second.slope} for {second.central} (at the values: {first.error:.1e})"
+    )
 
 
 def computes_in_single(given: Conformance) -> bool:
-    return given.operator in SINGLE or any(a.name == "softmax_precision" for n in given.model.graph.node for a in n.attribute)
+    return given.operator in SINGLE or any(
+        a.name == "softmax_precision" for n in given.model.graph.node for a in n.attribute
+    )
 
 
 def written_out(proto: onnx.ModelProto) -> Any:
@@ -205,7 +239,9 @@ def written_out(proto: onnx.ModelProto) -> Any:
 
 
 def _beside(rng: np.random.Generator, a: np.ndarray) -> np.ndarray:
-    return a.astype(np.float64) + rng.uniform(2e-3, 9e-3, a.shape) * np.maximum(1.0, np.abs(np.nan_to_num(a.astype(np.float64), posinf=1.0, neginf=1.0)))
+    return a.astype(np.float64) + rng.uniform(2e-3, 9e-3, a.shape) * np.maximum(
+        1.0, np.abs(np.nan_to_num(a.astype(np.float64), posinf=1.0, neginf=1.0))
+    )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,11 @@ class Case:
 
     @property
     def explained(self) -> tuple[int, ...]:
-        return self.wrt if self.wrt is not None else tuple(i for i in range(len(self.inputs)) if self.is_float(i))
+        return (
+            self.wrt
+            if self.wrt is not None
+            else tuple(i for i in range(len(self.inputs)) if self.is_float(i))
+        )
 
     def model(self) -> onnx.ModelProto:
         """The node alone; what is not explained is an initializer."""
@@ -60,18 +64,28 @@ class Case:
             self.operator.rpartition("::")[2],
             [f"x{i}" if a is not None else "" for i, a in enumerate(self.inputs)],
             [f"y{i}" if self.used is None or i in self.used else "" for i in range(self.outputs)],
-            domain=self.domain, **self.attributes,
+            domain=self.domain,
+            **self.attributes,
         )
 
     def _model(self, node: onnx.NodeProto) -> onnx.ModelProto:
-        inputs = [helper.make_tensor_value_info(f"x{i}", helper.np_dtype_to_tensor_dtype(self.inputs[i].dtype),
-                                                self.inputs[i].shape) for i in self.explained]
-        constants = [numpy_helper.from_array(a, f"x{i}") for i, a in enumerate(self.inputs)
-                     if a is not None and i not in self.explained]
+        inputs = [
+            helper.make_tensor_value_info(
+                f"x{i}", helper.np_dtype_to_tensor_dtype(self.inputs[i].dtype), self.inputs[i].shape
+            )
+            for i in self.explained
+        ]
+        constants = [
+            numpy_helper.from_array(a, f"x{i}")
+            for i, a in enumerate(self.inputs)
+            if a is not None and i not in self.explained
+        ]
         outputs = [helper.make_tensor_value_info(y, TensorProto.UNDEFINED, None) for y in node.output if y]
         graph = helper.make_graph([node], "case", inputs, outputs, constants)
         opsets = [helper.make_opsetid("", self.opset)]
-        opsets += [helper.make_opsetid(self.domain, {"ai.onnx.ml": 5}.get(self.domain, 1))] if self.domain else []
+        opsets += (
+            [helper.make_opsetid(self.domain, {"ai.onnx.ml": 5}.get(self.domain, 1))] if self.domain else []
+        )
         model = helper.make_model(graph, opset_imports=opsets, ir_version=11)
         return with_output_types(model)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
-
 from reference.arrays import normal
 from reference.vjp_case import Case
 
@@ -18,9 +17,15 @@ class Branching(Case):
     def node(self) -> NodeProto:
         def branch(name: str, operator: str) -> object:
             inner = helper.make_node(operator, ["x1"], [name])
-            return helper.make_graph([inner], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)])
+            return helper.make_graph(
+                [inner], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]
+            )
 
-        return helper.make_node("If", ["x0"], ["y0"], then_branch=branch("then", "Sin"), else_branch=branch("otherwise", "Exp"))
+        return helper.make_node(
+            "If", ["x0"], ["y0"], then_branch=branch("then", "Sin"), else_branch=branch("otherwise", "Exp")
+        )
 
 
-ROWS = [Branching("If", (np.array(condition), normal(2, 3)), wrt=(1,), fixed="") for condition in (True, False)]
+ROWS = [
+    Branching("If", (np.array(condition), normal(2, 3)), wrt=(1,), fixed="") for condition in (True, False)
+]
