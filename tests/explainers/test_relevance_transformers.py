@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from benchmarks.networks import to_onnx
 from onnx import helper
 from reference.relevance_models import model, run
 from reference.relevance_transformer import Block
 
 import explainers
+from benchmarks.networks import to_onnx
 
 # LXT's definitions (AttnLRP, arXiv:2402.05602, Props. 3.1 and 3.3)
 R_MATMUL = [[1, -3.5], [0.5, 5.25]], [[1.5, 0.75, -0.75], [0.25, -0.5, 2.0]]
@@ -41,7 +41,6 @@ def test_softmax(shift, expected):
 
 def test_product_of_two_signals():
     x = np.concatenate([[[1.0, -2.0, 0.0], [0.5, 3.0, 0.0]], [[2.0, 1.0, -1.0], [0.5, -1.0, 4.0]]], 1)[None]
-    # a = x[:, :, :2], b = x[:, :, 3:]
     nodes = [
         helper.make_node("Slice", ["x", "zero", "two", "axis"], ["a"]),
         helper.make_node("Slice", ["x", "three", "six", "axis"], ["b"]),
@@ -87,7 +86,7 @@ def test_explicit_form_equals_the_modified_gradient(block, form):
 
 
 def test_cp_lrp_conserves_without_biases(block):
-    net, x, proto = block
+    _, x, proto = block
     compiled = explainers.compile(
         proto, "lrp", {"composite": "cp_lrp", "epsilon": 0.0, "stabilizer": {"epsilon": 0.0}}
     )

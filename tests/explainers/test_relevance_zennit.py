@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from benchmarks.networks import resnet18, resnet50, settle, to_onnx
 from onnx.reference import ReferenceEvaluator
 from reference.relevance_networks import alexnet, summed, vgg11, vgg16_bn
 from reference.relevance_zennit import attribute
 
 import explainers
+from benchmarks.networks import resnet18, resnet50, settle, to_onnx
 
 COMPOSITES = {
     "epsilon_plus": "EpsilonPlus",
