@@ -47,14 +47,25 @@ ROWS: dict[str, list[Row]] = {
     "lime": [
         *(Row(m, {"samples": 60}) for m in ("image", "smooth", "tokens", "series")),
         Row("image", {"segments": "slic", "count": 6, "samples": 16, "features": 3}),
-        Row("smooth", {"samples": 60, "discretize": "quartiles", "background": [[0.1, 0.2, 0.3, 0.4, 0.5], [1, 0, 1, 0, 1]]}),
+        Row(
+            "smooth",
+            {
+                "samples": 60,
+                "discretize": "quartiles",
+                "background": [[0.1, 0.2, 0.3, 0.4, 0.5], [1, 0, 1, 0, 1]],
+            },
+        ),
     ],
     "permutation_importance": [
         Row("smooth", {"labels": [0, 1]}),
         Row("image", {"metric": "score", "groups": "grid"}),
         Row("series", {"metric": "score"}),
     ],
-    "partial_dependence": [Row("smooth", {"grid": 2}), Row("tokens", {"grid": [1, 2]}), Row("series", {"grid": 3})],
+    "partial_dependence": [
+        Row("smooth", {"grid": 2}),
+        Row("tokens", {"grid": [1, 2]}),
+        Row("series", {"grid": 3}),
+    ],
     "shapley_sampling": [
         *EVERYWHERE,
         Row("image", {"segments": 12, "samples": 20}),

@@ -1,0 +1,159 @@
+"""Columns: single features of a data set's inputs, chosen by place or name, and the score along a grid of their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import InvalidRequest
+from .fills import as_type
+from .types import Array, Arrays
+
+if TYPE_CHECKING:
+    from .run import Run
+
+MOST_COLUMNS = 512
+"""Features that are moved where nobody names any."""
+Columns = dict[str, list[int]]
+"""Per input, places in the flattened item."""
+
+
+def asked_for(features: Any, names: Sequence[str]) -> dict[str, list[Any] | None]:
+    """Return which inputs are moved, each with its features as they were given, None for all."""
+    if not isinstance(features, dict):
+        if features is not None and len(names) > 1:
+            raise InvalidRequest(
+                f"the features are of one of {', '.join(names)}; give a dict of lists per input",
+                pointer="/params/features",
+            )
+        return dict.fromkeys(names, features)
+    for name in features:
+        if name not in names:
+            raise InvalidRequest(
+                f"{name!r} is not explained; features can be given for: {', '.join(names)}",
+                pointer=f"/params/features/{name}",
+            )
+    return dict(features)
+
+
+def planned(
+    features: Any, grid: Any, explained: Sequence[str] | None, shapes: Mapping[str, Sequence[int]]
+) -> int:
+    """Return the points of all grids together, judged from shapes."""
+    wanted = features if isinstance(features, dict) else dict.fromkeys(explained or shapes, features)
+    total = 0
+    for name, given in wanted.items():
+        own = grid.get(name, 20) if isinstance(grid, dict) else grid
+        points = own if isinstance(own, int) else len(own)
+        total += points * (math.prod(shapes.get(name, ())) if given is None else len(given))
+    return total
+
+
+def chosen_columns(run: Run, features: Any) -> Columns:
+    """Return the columns that are moved, or refuse features that the items do not have."""
+    return {n: _places(run, n, given) for n, given in asked_for(features, run.explainable()).items()}
+
+
+def _places(run: Run, name: str, given: list[Any] | None) -> list[int]:
+    size = math.prod(run.item_shape(name))
+    if given is None:
+        if size > MOST_COLUMNS:
+            raise InvalidRequest(
+                f"an item of {name!r} has {size} features; name those to move, at most {MOST_COLUMNS}",
+                pointer="/params/features",
+            )
+        return list(range(size))
+    known = run.model.card.input(name).feature_names or []
+    return [_place(f, size, known, f"/params/features/{i}") for i, f in enumerate(given)]
+
+
+def _place(feature: int | str, size: int, known: list[str], where: str) -> int:
+    if isinstance(feature, str):
+        if feature not in known:
+            there = ", ".join(known) or "none, the model's card names no features"
+            raise InvalidRequest(f"no feature is called {feature!r}; there are: {there}", pointer=where)
+        return known.index(feature)
+    if not 0 <= feature < size:
+        raise InvalidRequest(f"{feature} is no feature of an item, which has {size} (from 0)", pointer=where)
+    return feature
+
+
+def grids(run: Run, columns: Columns, grid: Any) -> Arrays:
+    """Return the points of each column, a row each; one with fewer points repeats its last."""
+    return {n: _stacked([_points(run, n, place, grid) for place in places]) for n, places in columns.items()}
+
+
+def _stacked(rows: list[Array]) -> Array:
+    most = max((len(r) for r in rows), default=0)
+    return np.stack([np.pad(r, (0, most - len(r)), mode="edge") for r in rows])
+
+
+def _points(run: Run, name: str, place: int, grid: Any) -> Array:
+    given = grid.get(name, 20) if isinstance(grid, dict) else grid
+    where = "/params/grid" + (f"/{name}" if isinstance(grid, dict) else "")
+    x = np.moveaxis(run.inputs[name], run.axes[name] or 0, 0)
+    values = x.reshape(run.items, -1)[:, place]
+    if isinstance(given, int):
+        return _laid(values, given, where)
+    points = np.asarray(given, np.float64)
+    if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
+        raise InvalidRequest("the grid must be a list of numbers", pointer=where)
+    return np.asarray(as_type(points, values.dtype))
+
+
+def _laid(values: Array, count: int, where: str) -> Array:
+    """Lay points between the 5th and the 95th percentile, or take the values where there are no more of them."""
+    from scipy.stats.mstats import mquantiles
+
+    if count < 2:
+        raise InvalidRequest(f"a grid of {count} points is no curve; take 2 or more", pointer=where)
+    own = np.unique(values)
+    if len(own) < count:
+        return own
+    low, high = np.asarray(mquantiles(values, prob=(0.05, 0.95)))
+    # a feature that hardly ever moves has its own values
+    return as_type(np.linspace(low, high, count), values.dtype) if high > low else own[:count]
+
+
+def with_column(run: Run, name: str, place: int, values: Any) -> Array:
+    """Return an input whose one feature has these values."""
+    axis = run.axes[name] or 0
+    moved = np.moveaxis(run.inputs[name], axis, 0).copy()
+    moved.reshape(run.items, -1)[:, place] = values
+    return np.moveaxis(moved, 0, axis)
+
+
+def curves(run: Run, columns: Columns, points: Arrays) -> Arrays:
+    """Return each column's grid, the score of every item along it, their mean, and the mean's standard error."""
+    total = sum(g.size for g in points.values()) * run.items
+    everyone = np.arange(run.items)
+    arrays: Arrays = {}
+    done = 0
+    for name, grid in points.items():
+        ice = np.zeros((run.items, *grid.shape), np.float32)
+        for i, place in enumerate(columns[name]):
+            for k, value in enumerate(grid[i]):
+                feeds = {**run.inputs, name: with_column(run, name, place, value)}
+                ice[:, i, k] = run.scores(feeds, everyone)
+                done += run.items
+                run.progress(done, total, "evaluations")
+        arrays |= {f"grid.{name}": grid, f"ice.{name}": ice} | _means(name, ice)
+    run.facts["features"] = columns
+    _warn_of_mixed_classes(run)
+    return arrays
+
+
+def _means(name: str, ice: Array) -> Arrays:
+    wide = ice.astype(np.float64)
+    error = wide.std(0, ddof=1) / np.sqrt(len(ice)) if len(ice) > 1 else np.zeros(ice.shape[1:])
+    return {f"curve.{name}": wide.mean(0).astype(np.float32), f"error.{name}": error.astype(np.float32)}
+
+
+def _warn_of_mixed_classes(run: Run) -> None:
+    if len(set(run.frozen[2])) > 1:
+        run.warnings.append(
+            "each item's own class is explained, and the curves average over classes; name one by the target's index"
+        )

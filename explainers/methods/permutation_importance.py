@@ -1,0 +1,57 @@
+"""Permutation importance (Breiman, 2001)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ..baselines import as_lists
+from ..errors import InvalidRequest
+from ..groups import GroupParams, find_groups
+from ..metrics import METRICS, Metric
+from ..registry import method
+from ..types import Arrays
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+
+class PermutationImportanceParams(GroupParams):
+    """Parameters of `permutation_importance`."""
+
+    labels: Annotated[list[Any] | None, BeforeValidator(as_lists)] = Field(
+        None,
+        description="What is true of each item: class numbers, or values; not needed by the metric 'score'.",
+    )
+    metric: Metric = Field(
+        "accuracy",
+        description="What is lost: 'accuracy' of the greatest class, 'mse' or 'r2' of the explained value, or the mean "
+        "explained 'score' itself.",
+    )
+    repeats: int = Field(5, ge=1, le=10_000, description="Permutations of each group.")
+
+
+def _evaluations(params: PermutationImportanceParams, shapes: Mapping[str, Sequence[int]]) -> int:
+    if params.labels is None and METRICS[params.metric].labels:
+        raise InvalidRequest(
+            f"the metric {params.metric!r} needs the labels of all items; without labels there is 'score'",
+            pointer="/params/labels",
+        )
+    own = {n: s for n, s in shapes.items() if params.explain_inputs is None or n in params.explain_inputs}
+    count = find_groups(params, own).count
+    return params.repeats * count + 1
+
+
+@method(
+    family="sampling",
+    paper="Breiman, 2001, doi:10.1023/A:1010933404324, section 10",
+    per_item=False,
+    evaluations=_evaluations,
+)
+def permutation_importance(run: Run, params: PermutationImportanceParams) -> Arrays:
+    """How much worse a model does on a data set when a feature is shuffled among the items; the inputs are the data set."""
+    from ..permutation import importance
+
+    return importance(run, params)

@@ -1,0 +1,204 @@
+"""Neighbourhoods of an item for LIME: copies with segments covered, or rows drawn from the quarters of a background."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from .coalitions import Game
+from .effort import Effort
+from .errors import InvalidRequest
+from .fills import as_type, background_rows, background_size, check_names, fillers
+from .groups import GroupParams, Groups, find_groups, gather, groups_of
+from .layout import Shapes, card_of
+from .quartiles import Column, columns, neighbours
+from .sampling import Asker, asked_about
+from .surrogate import Surrogate, closeness, fit, usual_width
+from .types import Array, Arrays
+
+if TYPE_CHECKING:
+    from .methods.lime import LimeParams
+    from .run import Run
+
+MOST_SEGMENTS = 4096
+"""A surrogate inverts a matrix of so many rows."""
+
+
+def as_groups(params: LimeParams) -> GroupParams:
+    """Return what LIME calls segments as groups: each value where values are discretised."""
+    ways = "features" if params.discretize == "quartiles" else params.segments
+    return GroupParams(explain_inputs=params.explain_inputs, groups=ways, segments=params.count)
+
+
+def planned(params: LimeParams, shapes: Mapping[str, Sequence[int]]) -> int:
+    """Return the evaluations of one item, or refuse segments and backgrounds that do not fit its shape."""
+    own = asked_about(params, shapes)
+    try:
+        count = find_groups(as_groups(params), own).count
+    except InvalidRequest as e:
+        raise InvalidRequest(e.detail, pointer=e.pointer.replace("/params/groups", "/params/segments")) from e
+    rows = background_size(params, dict(own)) if params.discretize == "none" else 1
+    _check(params, count)
+    effort_of(params, count, rows)
+    if params.discretize == "quartiles":
+        asked = params.samples - 1
+    else:
+        # what is drawn twice is asked once
+        asked = rows * min(params.samples - 1, 2 ** min(count, 40))
+    return min(asked, params.budget or asked)
+
+
+def _check(params: LimeParams, count: int) -> None:
+    if count > MOST_SEGMENTS:
+        raise InvalidRequest(
+            f"{count} segments are more than a linear model is fitted on ({MOST_SEGMENTS}); take 'grid' or 'slic'",
+            pointer="/params/segments",
+        )
+    if params.alpha == 0 and params.samples <= count:
+        raise InvalidRequest(
+            f"without a penalty {params.samples} samples do not determine {count} weights; take more samples than segments, "
+            "or an alpha above 0",
+            pointer="/params/samples",
+        )
+    if params.discretize == "quartiles" and params.background is None:
+        raise InvalidRequest(
+            "quartiles are those of a background; give typical rows of the table",
+            pointer="/params/background",
+        )
+
+
+def effort_of(params: LimeParams, count: int, each: int) -> Effort:
+    """Return how long an item with so many segments is sampled, or refuse a budget that is too small."""
+    return Effort(params, params.samples - 1, each, 1, count + 2)
+
+
+class Neighbourhood(Protocol):
+    """Draws copies of one item: whether each segment is there, and the score."""
+
+    groups: Groups
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+        """Return masks and scores, rows first."""
+
+
+@dataclass
+class Covered:
+    """Copies in which each segment is there or not by the toss of a coin."""
+
+    groups: Groups
+    game: Game
+
+    @classmethod
+    def of(cls, asker: Asker, params: LimeParams, item: int) -> Covered:
+        """Return the neighbourhood of one item of a run."""
+        run, card = asker.run, asker.run.model.card
+        fills = {
+            n: fillers(params, n, run.of_item(run.inputs[n], n, item), card.input(n))
+            for n in run.explainable()
+        }
+        groups = groups_of(run, as_groups(params), item)
+        return cls(groups, Game(asker, item, groups, fills))
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+        """Return masks and scores, rows first."""
+        masks = rng.random((count, self.groups.count)) < 0.5
+        return masks, self.game.values(masks)
+
+
+@dataclass
+class Quartered:
+    """Rows drawn feature by feature from the quarters of a background."""
+
+    groups: Groups
+    asker: Asker
+    item: int
+    known: list[Column]
+
+    @classmethod
+    def of(cls, asker: Asker, params: LimeParams, item: int, known: list[Column]) -> Quartered:
+        """Return the neighbourhood of one item of a run."""
+        return cls(groups_of(asker.run, as_groups(params), item), asker, item, known)
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+        """Return masks and scores, rows first."""
+        run = self.asker.run
+        items = {n: run.of_item(run.inputs[n], n, self.item) for n in self.groups.ids}
+        x = np.concatenate([a.reshape(-1) for a in items.values()])
+        rows, same = neighbours(self.known, x, rng, count)
+
+        def make(begin: int, end: int) -> Arrays:
+            return {n: as_type(rows[begin:end][:, self.groups.ids[n]], a.dtype) for n, a in items.items()}
+
+        return same, self.asker.scores(self.item, count, make)
+
+
+def known_columns(params: LimeParams, shapes: Shapes) -> list[Column]:
+    """Return what the background says of each value of an item, all inputs after one another."""
+    found: list[Column] = []
+    for name, shape in shapes.items():
+        rows = background_rows(params, name, shape)
+        card, size = card_of(shapes, name), math.prod(shape)
+        names = card.feature_names if card.feature_names and len(card.feature_names) == size else [""] * size
+        found += columns(rows.reshape(len(rows), -1), [n in (card.categories or {}) for n in names])
+    return found
+
+
+def explain(run: Run, params: LimeParams) -> Arrays:
+    """Return each segment's weight in a linear model around each item, with its standard error."""
+    asker = Asker.of(run)
+    check_names(params, run.explainable())
+    known = None
+    if params.discretize == "quartiles":
+        shapes = Shapes({n: run.item_shape(n) for n in run.explainable()}, run.model.card.inputs)
+        known = known_columns(params, shapes)
+    groups, values, errors = [], [], []
+    for item in range(run.items):
+        around: Neighbourhood = (
+            Covered.of(asker, params, item) if known is None else Quartered.of(asker, params, item, known)
+        )
+        found = surrogate_of(run, params, around, item)
+        groups.append(around.groups)
+        values.append(found.weights)
+        errors.append(found.errors)
+        _tell(run, found, around)
+        asker.finished(item)
+    return gather(run, as_groups(params), groups, values, errors)
+
+
+def surrogate_of(run: Run, params: LimeParams, around: Neighbourhood, item: int) -> Surrogate:
+    """Fit a linear model to as many copies as are wanted, paid for, or needed for the tolerance."""
+    count, rng = around.groups.count, run.rng()
+    each = around.game.rows if isinstance(around, Covered) else 1
+    effort = effort_of(params, count, each)
+    masks, scores = np.ones((1, count), bool), run.frozen[1][[item]]
+    for number in effort.rounds():
+        drawn, found = around.draw(rng, number)
+        masks, scores = np.concatenate([masks, drawn]), np.concatenate([scores, found])
+        if params.tolerance is not None:
+            effort.error = float(fitted(params, masks, scores).errors.max(initial=0))
+    effort.tell(run)
+    return fitted(params, masks, scores)
+
+
+def fitted(params: LimeParams, masks: Array, scores: Array) -> Surrogate:
+    """Return the surrogate that the parameters ask for."""
+    distance = params.distance or ("cosine" if params.discretize == "none" else "euclidean")
+    width = params.kernel_width or usual_width(distance, masks.shape[1])
+    near = closeness(masks, distance, width)
+    return fit(masks, scores, near, params.alpha, params.selection, params.features)
+
+
+def _tell(run: Run, found: Surrogate, around: Neighbourhood) -> None:
+    figures = {
+        "r2": found.r2,
+        "intercept": found.intercept,
+        "local_prediction": found.local,
+        "standard_error": float(found.errors.max(initial=0)),
+        "groups": float(around.groups.count),
+    }
+    for name, value in figures.items():
+        run.per_item.setdefault(name, []).append(value)

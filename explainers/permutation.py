@@ -1,0 +1,91 @@
+"""Groups of a data set shuffled among its items, and how much a metric loses by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import InvalidRequest
+from .groups import groups_of
+from .metrics import METRICS, Metric, read_labels
+from .signature import class_count, target_spec
+from .types import Array, Arrays
+
+if TYPE_CHECKING:
+    from .methods.permutation_importance import PermutationImportanceParams
+    from .run import Run
+
+
+def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
+    """Return each group's mean loss over the permutations with its standard error, and every single loss."""
+    labels = read_labels(params.metric, params.labels, run.items)
+    _check(run, params)
+    groups = groups_of(run, params, 0)
+    start = measured(run, run.inputs, params.metric, labels)
+    orders = permutations(run, params.repeats)
+    total = groups.count * len(orders) * run.items
+    losses = np.zeros((len(orders), groups.count))
+    for group in range(groups.count):
+        for k, order in enumerate(orders):
+            losses[k, group] = start - measured(
+                run, shuffled(run, groups.ids, group, order), params.metric, labels
+            )
+            run.progress((group * len(orders) + k + 1) * run.items, total, "evaluations")
+    run.facts |= {"metric": params.metric, "unshuffled": -start if params.metric == "mse" else start}
+    mean, error = losses.mean(0), _errors(losses)
+    found = {"importance": groups.spread(mean), "error": groups.spread(error)}
+    arrays = {f"{what}.{n}": a.astype(np.float32) for what, parts in found.items() for n, a in parts.items()}
+    starts = [*groups.first.values(), groups.count]
+    for n, a, b in zip(groups.first, starts, starts[1:], strict=False):
+        arrays[f"repeats.{n}"] = losses[:, a:b].astype(np.float32)
+    return arrays
+
+
+def _check(run: Run, params: PermutationImportanceParams) -> None:
+    ways = params.groups.values() if isinstance(params.groups, dict) else [params.groups]
+    if "slic" in [w for w in ways if isinstance(w, str)]:
+        raise InvalidRequest(
+            "slic finds other segments in every item, and groups are shuffled among items; take 'grid'",
+            pointer="/params/groups",
+        )
+    classes = class_count(target_spec(run.model.description, run.request.target).shape)
+    if params.metric == "accuracy" and (classes is None or classes == 1):
+        raise InvalidRequest(
+            f"accuracy needs one value per class in {run.explained!r}; take 'mse', 'r2' or 'score'",
+            pointer="/params/metric",
+        )
+
+
+def permutations(run: Run, repeats: int) -> list[Array]:
+    """Return the orders of the items, the same for every group."""
+    rng = run.rng()
+    return [rng.permutation(run.items) for _ in range(repeats)]
+
+
+def shuffled(run: Run, ids: Arrays, group: int, order: Array) -> Arrays:
+    """Return the inputs with one group's values taken from other items."""
+    out = dict(run.inputs)
+    for name, numbers in ids.items():
+        mine = numbers == group
+        if mine.any():
+            axis = run.axes[name] or 0
+            moved = np.moveaxis(run.inputs[name], axis, 0).copy()
+            moved[:, mine] = moved[order][:, mine]
+            out[name] = np.moveaxis(moved, 0, axis)
+    return out
+
+
+def measured(run: Run, feeds: Arrays, metric: Metric, labels: Array) -> float:
+    """Return how well the model does on these inputs."""
+    answers = run.evaluate(feeds).reshape(run.items, -1)
+    measure = METRICS[metric]
+    weights = run.frozen[0].reshape(run.items, -1)
+    predicted = answers.argmax(1) if measure.classes else (weights * answers.astype(np.float64)).sum(1)
+    return measure.of(predicted, labels)
+
+
+def _errors(losses: Array) -> Array:
+    repeats = len(losses)
+    spread = losses.std(0, ddof=1) if repeats > 1 else np.zeros(losses.shape[1])
+    return np.asarray(spread / np.sqrt(repeats))
