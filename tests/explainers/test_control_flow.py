@@ -37,6 +37,7 @@ RESOLVED = {
     "Scan from behind": """g (float[N,4] x) => (float[N] y, float[N,4] zs) <int64[1] ax = {1}> {
         zero = ReduceSum<keepdims=0>(x, ax)
         y, zs = Scan <num_scan_inputs=1, scan_input_axes=[1], scan_input_directions=[1], scan_output_axes=[1],
+            scan_output_directions=[1],
             body = b (h, xi) => (h2, z) { h1 = Mul(h, xi) h2 = Sin(h1) z = Tanh(h2) }> (zero, x) }""",
     "sequence": """g (float[N,4] x) => (float[N,4] y) {
         ss = SplitToSequence<axis=1, keepdims=0>(x) i = Constant<value=int64 {1}>()

@@ -263,7 +263,8 @@ def test_a_quantiser_in_blocks_passes_by_block() -> None:
 
 def test_the_account_says_how_far_rounding_has_moved_the_score() -> None:
     model, shape = CASES["QLinearMatMul"]
-    x = sample(shape)
+    # some of these lie beyond what the quantiser represents
+    x = 6 * sample(shape)
     found, weights = gradient(model, x)
     real = np.clip(x, (0 - 128) * 0.05, (255 - 128) * 0.05) @ ((MATRIX.astype(np.float64) - 2) * 0.01)
     clipped = np.clip(real, (0 - 120) * 0.1, (255 - 120) * 0.1)
