@@ -105,6 +105,8 @@ def _driven(run: Run) -> Explanation:
         emission = run.driven.explainer.emission
         account = _account(run, arrays, emission.explained, [float(v) for v in run.driven.score])
         account.index = run.frozen[2]
+        if "account.drift" in emission.facts:
+            account.per_item["drift"] = [float(v) for v in run.driven.unperturbed["account.drift"]]
         _say_of_graph(account, run, emission)
         return Explanation(_ordered(arrays | run.model_outputs()), account)
     _, score, index = run.frozen

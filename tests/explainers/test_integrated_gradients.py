@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx.parser
 import pytest
 import torch
 from captum.attr import IntegratedGradients
@@ -70,11 +71,11 @@ def test_a_tolerance_is_reached_on_relu_networks_item_by_item(name):
     assert not account.warnings
 
 
-def test_a_tolerance_that_is_out_of_reach_is_reported(digits, digit_images):
-    params = {"tolerance": 1e-9, "steps": 1 << 13}
-    account = explainers.explain(digits, digit_images[:1], "integrated_gradients", params).account
+def test_a_tolerance_that_is_out_of_reach_is_reported():
+    params, model = {"tolerance": 1e-15, "steps": 1 << 13}, explainers.load(small_model("smooth"))
+    account = explainers.explain(model, small_inputs("smooth"), "integrated_gradients", params).account
 
-    assert "1 items do not reach the tolerance" in account.warnings[0]
+    assert "2 items do not reach the tolerance within 16384 steps" in account.warnings[0]
 
 
 @pytest.mark.parametrize("baseline", ["zeros", "mean", "blur", -1.5, {"input": "mean"}])
@@ -92,6 +93,77 @@ def test_the_account_says_that_logits_are_explained():
 
     assert account.logits
     np.testing.assert_allclose(account.score, headless(model.double())(x)[:, 1].detach(), rtol=1e-5)
+
+
+def test_the_account_of_a_quantised_model_says_how_far_it_drifts():
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        quantised (float[N, 2] input) => (float[N, 1] output)
+        <float s = {0.1}, int8 z = {3}, float[2, 1] w = {1, -2}> {
+            steps = QuantizeLinear (input, s, z)
+            back = DequantizeLinear (steps, s, z)
+            output = MatMul (back, w)
+        }
+    """)
+    )
+    x = np.array([[0.33, -0.71], [1.2, 3.4]], np.float32)
+    account = explainers.explain(model, x, "integrated_gradients").account
+
+    assert account.per_item["drift"] == explainers.explain(model, x, "gradient").account.per_item["drift"]
+
+
+def test_what_all_items_share_is_held_fixed():
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        shared (float[N, 2] input, float[2] state) => (float[N, 2] output) { output = Mul (input, state) }
+    """),
+        {"inputs": {"state": {"batch_axis": None}}},
+    )
+    inputs = {"input": np.ones((3, 2), np.float32), "state": np.array([2, 5], np.float32)}
+    found = explainers.explain(model, inputs, "integrated_gradients", target=1)
+
+    np.testing.assert_allclose(found.attributions["input"], [[0, 5]] * 3, rtol=1e-6)
+    assert list(found.account.held_fixed) == ["state"]
+    with pytest.raises(InvalidRequest, match="shared by all items"):
+        explainers.explain(model, inputs, "integrated_gradients", {"explain_inputs": ["state"]}, target=1)
+
+
+def test_half_precision_is_moved_in_single_precision():
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        half (float16[N, 2] input) => (float16[N, 1] output) <float[2, 1] wide = {1, -2}> {
+            w = Cast <to = 10> (wide)
+            square = Mul (input, input)
+            output = MatMul (square, w)
+        }
+    """)
+    )
+    found = explainers.explain(model, np.array([[3, 2]], np.float16), "integrated_gradients").attributions[
+        "input"
+    ]
+
+    np.testing.assert_allclose(found, [[9, -8]], rtol=1e-5)
+
+
+def test_images_of_bytes_are_moved_as_floats():
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        bytes (uint8[N, 2] input) => (float[N, 1] output) <float[2, 1] w = {1, -2}> {
+            real = Cast <to = 1> (input)
+            square = Mul (real, real)
+            output = MatMul (square, w)
+        }
+    """)
+    )
+    found = explainers.explain(model, np.array([[3, 2]], np.uint8), "integrated_gradients").attributions[
+        "input"
+    ]
+
+    np.testing.assert_allclose(found, [[9, -8]], rtol=1e-5)
 
 
 def tokens_by_hand(ids, target, steps):
