@@ -15,6 +15,7 @@ from ..graph.paths import node_name
 from ..graph.table import Backward, key
 from ..types import NodeRule
 from . import bounds, flow
+from .canonical import merge_right
 from .composites import Composite
 from .ledger import Entry, Ledger
 from .params import Gate, RelevanceParams
@@ -48,6 +49,9 @@ class Relevance:
             for leaf in self.graph.leaves
         }
         self._masks = self._closed()
+        merge_right(
+            self.op, {self.graph.target, *self.sources, *self._masks, *(v for v, _ in self._opened())}
+        )
 
     def attributions(self, start: ir.Value) -> dict[str, ir.Value]:
         """Return one array per input: what arrives there of the relevance that starts at the target."""
@@ -109,10 +113,13 @@ class Relevance:
             found.setdefault(v, []).append(own)
         return found
 
+    def _opened(self) -> list[tuple[ir.Value, Gate]]:
+        graph = self.graph.model.graph
+        return [flow.place(graph, gate, f"/params/through/{i}") for i, gate in enumerate(self.params.through)]
+
     def _stages(self, whole: Plan) -> list[tuple[list[ir.Value], dict[ir.Value, list[Gate]]]]:
         gates: dict[ir.Value, list[Gate]] = {}
-        for i, gate in enumerate(self.params.through):
-            v, own = flow.place(self.graph.model.graph, gate, f"/params/through/{i}")
+        for i, (v, own) in enumerate(self._opened()):
             if v not in whole.active:
                 raise InvalidRequest(f"no relevance reaches {own.node!r}", pointer=f"/params/through/{i}")
             gates.setdefault(v, []).append(own)
