@@ -84,7 +84,8 @@ def _gauss_legendre(steps: int) -> tuple[Array, Array]:
     """Return the nodes of equal panels of at most 256 points: the cost of finding them grows with their number cubed."""
     panels = -(-steps // 256)
     sizes = [len(a) for a in np.array_split(np.arange(steps), panels)]
-    nodes = [np.polynomial.legendre.leggauss(n) for n in sizes]
+    found = {n: np.polynomial.legendre.leggauss(n) for n in set(sizes)}
+    nodes = [found[n] for n in sizes]
     points = np.concatenate([(k + (x + 1) / 2) / panels for k, (x, _) in enumerate(nodes)])
     return points, np.concatenate([w / 2 for _, w in nodes]) / panels
 
