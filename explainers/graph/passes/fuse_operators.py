@@ -164,7 +164,8 @@ def _normalisation(cone: Cone) -> Found:
     perm = [*(i for i in range(rank) if i not in over), *over]
     ys = [y.transpose(perm) for y in ys]
     scalars = {float(a.reshape(())) for a in cone.constants() if a.dtype.kind == "f" and a.size == 1}
-    for epsilon in sorted({e for e in scalars if 0 < e < 0.02} | {0.0}):
+    # none at all fits any small one to six digits: those that are written come first
+    for epsilon in [*sorted(e for e in scalars if 0 < e < 0.02), 0.0]:
         for centred, operator in ((True, "LayerNormalization"), (False, "RMSNormalization")):
             normal = [_normal(x, over, epsilon, centred).transpose(perm) for x in samples]
             found = _affine(_numpy(cone), rank - len(over), normal, ys, centred)
