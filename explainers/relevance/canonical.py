@@ -102,7 +102,7 @@ def _threshold(op: Builder, chain: _Chain, x: ir.Value, shift: Numbers) -> ir.Va
 def _insert(op: Builder, before: ir.Node, operator: str, x: ir.Value, constant: Numbers) -> ir.Value:
     node = ir.node(operator, [x, add_constant(op.graph, constant, op.name("merged"))], name=op.name(operator))
     y = node.outputs[0]
-    y.name, y.shape, y.dtype = node.name, x.shape, x.dtype
+    y.name, y.shape, y.type = node.name, x.shape, x.type
     op.graph.insert_before(before, node)
     return y
 
@@ -137,7 +137,7 @@ def _rewire(op: Builder, conv: ir.Node, x: ir.Value, weight: Numbers, bias: Numb
     old = conv.outputs[0]
     node = ir.node("Add", [old, add_constant(op.graph, bias, op.name("merged"))], name=op.name("Add"))
     y = node.outputs[0]
-    y.name, y.shape, y.dtype = node.name, old.shape, old.dtype
+    y.name, y.shape, y.type = node.name, old.shape, old.type
     op.graph.insert_after(conv, node)
     ir.convenience.replace_all_uses_with(old, y, replace_graph_outputs=True)
     node.replace_input_with(0, old)
