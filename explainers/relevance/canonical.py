@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -121,7 +122,8 @@ def _constant_part(conv: ir.Node, weight: Numbers, shift: Numbers, space: list[i
     # one group at a time: the evaluator's own groups are not to be trusted
     for x, w in zip(np.split(full, group, 1), np.split(weight, group, 0), strict=True):
         node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], **options)
-        parts.append(np.asarray(ReferenceEvaluator(node, opsets={"": 23}).run(None, {"x": x, "w": w})[0]))  # type: ignore[arg-type]
+        answers: Any = ReferenceEvaluator(node, opsets={"": 23}).run(None, {"x": x, "w": w})
+        parts.append(np.asarray(answers[0]))
     found = np.concatenate(parts, 1)
     centre = found.reshape(*found.shape[:2], -1)
     same = bool((centre == centre[:, :, :1]).all())

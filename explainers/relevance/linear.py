@@ -151,8 +151,8 @@ def known_value(op: Any, v: Any) -> Any:
     from onnx.reference import ReferenceEvaluator
 
     feeds: dict[str, Any] = {str(x.name): constant_value(x) for x in node.inputs if x is not None}
-    found = ReferenceEvaluator(ir.to_proto(node), opsets={"": 23}).run(None, feeds)[0]
-    return op.constant(np.asarray(found))
+    answers: Any = ReferenceEvaluator(ir.to_proto(node), opsets={"": 23}).run(None, feeds)
+    return op.constant(np.asarray(answers[0]))
 
 
 def _numbers(a: Numbers, part: Part) -> Numbers:

@@ -110,7 +110,8 @@ class Cone:
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", version)])
         try:
             with np.errstate(all="ignore"):
-                return np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])
+                answers: Any = ReferenceEvaluator(model).run(None, feeds)
+                return np.asarray(answers[0])
         except Exception:  # noqa: BLE001 - the evaluator raises anything; what it cannot compute is not recognised
             return None
 
