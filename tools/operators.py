@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 
+from explainers.graph.passes import unfold as _unfold  # noqa: F401 - its import fills the table of expansions
 from explainers.graph.passes.expand import EXPANSIONS
 from explainers.graph.passes.functions import _WHOLE as KEPT_WHOLE
 from explainers.graph.table import NO_DERIVATIVE

@@ -67,3 +67,5 @@ no_derivative(
     "is a step of training",
     *(f"ai.onnx.preview.training::{name}" for name in ("Adagrad", "Adam", "Gradient", "Momentum")),
 )
+no_derivative("says whether or how many, not how much", "OptionalHasElement", "SequenceLength")
+no_derivative("gives maps; it is left out, and the probabilities it maps are explained", "ai.onnx.ml::ZipMap")
