@@ -31,6 +31,7 @@ check-imports: $(READY)
 
 check-docs: $(READY)
 	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/operators.py --check
 
 check-wheel: $(READY)
 	$(BIN)/python tools/wheel.py
@@ -43,6 +44,7 @@ serve: $(READY)
 
 docs: $(READY)
 	$(BIN)/python tools/docs.py
+	$(BIN)/python tools/operators.py
 
 lock:
 	$(PYTHON) tools/lock.py

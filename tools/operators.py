@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import onnx
+import real_models
 
 from explainers.graph.passes import unfold as _unfold  # noqa: F401 - its import fills the table of expansions
 from explainers.graph.passes.expand import EXPANSIONS
@@ -72,26 +73,35 @@ def rows(domain: str, group: list[str]) -> Iterator[str]:
         yield f"| `{name}` | {answer(key)} | {CHOICES.get(key, '')} |"
 
 
-def page() -> str:
-    """Return the whole page."""
+def page(models: str) -> str:
+    """Return the whole page; `models` is its last part."""
     parts = [HEAD]
     for domain, group in names().items():
         head = f"## {DOMAINS[domain]}\n\n| operator | derivative | special choice |\n|---|---|---|"
         parts.append("\n".join([head, *rows(domain, group)]) + "\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, models])
 
 
-def main() -> int:
-    """Write the page, or with --check say whether it is up to date."""
-    text = page()
-    if "--check" not in sys.argv[1:]:
+def models_part() -> str:
+    """Return the page's last part as it stands: it can be made only where the models are."""
+    text = PAGE.read_text() if PAGE.exists() else ""
+    begin = text.find(real_models.HEAD[:30])
+    return text[begin:] if begin >= 0 else ""
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only say whether the page is up to date.")
+@click.option(
+    "--cases", type=click.Path(exists=True, path_type=Path), help="Folder of real models to try again."
+)
+def main(check: bool, cases: Path | None) -> None:
+    """Write the page."""
+    text = page(real_models.section(cases) if cases else models_part())
+    if not check:
         PAGE.write_text(text)
-        return 0
-    if not PAGE.exists() or PAGE.read_text() != text:
-        print("docs/operators.md is not what the tables say; run tools/operators.py", file=sys.stderr)
-        return 1
-    return 0
+    elif not PAGE.exists() or PAGE.read_text() != text:
+        raise click.ClickException("docs/operators.md is not what the tables say; run tools/operators.py")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
