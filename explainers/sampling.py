@@ -27,6 +27,8 @@ Make = Callable[[int, int], Arrays]
 """Makes rows `begin` to `end` of the changed inputs, rows first."""
 BLOCK_BYTES = 1 << 24
 """Perturbed copies of one block; at most four blocks exist at a time."""
+CACHED_BYTES = 1 << 20
+"""Copies that are made at a time where they are small."""
 AHEAD = 2
 """Blocks that wait while the runtime works."""
 USUAL_ROWS = 32
@@ -98,9 +100,12 @@ class Asker:
         if not self.run.together:
             return min(bound, USUAL_ROWS)
         most = min(bound, self.run.batch)
-        return (
+        size = (
             best_size(self.run, most, self.planned) if self.planned >= WORTH_TIMING else min(most, USUAL_ROWS)
         )
+        self.run.batch = size
+        # small rows are made many at a time, and run in batches of the best size
+        return size * max(1, CACHED_BYTES // max(size * row, 1))
 
 
 def asked_about(params: Params, shapes: Mapping[str, Sequence[int]]) -> Shapes:

@@ -94,6 +94,7 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
         members = draw_pairs(rng, count, drawn, max(samples // 2, 1))
         worth = game.values(np.concatenate([members, ~members]))
         regression.draw(members, *np.split(worth, 2))
-        effort.error = float(regression.values()[1].max())
+        if params.tolerance is not None:
+            effort.error = float(regression.values()[1].max())
     effort.tell(game.asker.run)
     return regression.values()

@@ -10,9 +10,9 @@ import pytest
 
 import explainers
 from explainers.errors import Cancelled, InvalidRequest, ResourceLimit
+from explainers.explainer import Place
 from explainers.groups import GroupParams, find_groups, grid
 from explainers.layout import Shapes
-from explainers.model import Place
 from explainers.run import Run
 from explainers.sampling import AHEAD, MOST_EVALUATIONS, Asker, ahead, candidates, fastest
 from explainers.signature import evaluations, read_request

@@ -10,6 +10,7 @@ from reference.games import bent_model, linear_model, shapley
 
 import explainers
 from explainers.errors import InvalidRequest
+from explainers.explainer import Place
 
 METHODS = ["exact_shapley", "kernel_shap", "shapley_sampling"]
 FEATURES = 8
@@ -156,7 +157,7 @@ def test_a_logit_of_what_is_no_probability_is_refused(bent, x):
 
 def test_values_agree_with_shap_within_their_own_errors(bent, x, truth):
     shap = pytest.importorskip("shap")
-    session = bent.forward({"input": x[:1]}, explainers.model.Place())
+    session = bent.forward({"input": x[:1]}, Place())
     ask = lambda rows: session.run({"input": rows.astype(np.float32)})["output"][:, 0]  # noqa: E731
     theirs = shap.KernelExplainer(ask, np.zeros((1, FEATURES))).shap_values(x, silent=True, l1_reg=False)
     np.testing.assert_allclose(truth, theirs, atol=1e-5)

@@ -1,0 +1,137 @@
+"""Evaluations per second of the sampling methods against bare batches of ONNX Runtime, and RISE's memory."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import explainers
+from explainers.explainer import Place
+from explainers.runtime import Session
+from explainers.types import Array
+
+from . import networks
+from .timing import in_turn
+
+SIZES = (8, 16, 32, 64, 128, 256)
+METHODS: dict[str, dict[str, Any]] = {
+    "rise": {"masks": 1},
+    "kernel_shap": {"segments": 64, "samples": 1},
+    "shapley_sampling": {"segments": 64, "samples": 1},
+}
+
+
+def small_cnn() -> nn.Module:
+    """Two convolutions on 28 x 28 pixels: small enough for overhead to show."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * 49, 10),
+    )  # fmt: skip
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
+    "small CNN, 28 x 28": (small_cnn, (1, 28, 28), 8_000),
+    "ResNet-18, 224 x 224": (networks.resnet18, (3, 224, 224), 256),
+}
+
+
+def rows(threads: int = 2, rounds: int = 3) -> Iterator[dict[str, Any]]:
+    """Yield one row per network and method: the ratio of evaluations per second, ours over bare."""
+    for name, (build, shape, count) in CASES.items():
+        proto = networks.to_onnx(networks.settle(build(), (2, *shape)), torch.zeros(1, *shape))
+        x = np.random.default_rng(0).random((1, *shape), np.float32)
+        bare = Session(proto, threads=threads)
+        size = best_size(bare, x, count)
+        model = explainers.load(proto, {"inputs": {"input": {"kind": "image", "layout": "NCHW"}}})
+        for method in METHODS:
+            ratio, ours = compare(model, bare, x, method, count, size, threads, rounds)
+            yield {
+                "network": name, "method": method, "ours / bare": ratio, "evaluations / s": ours, "bare's best batch": size,
+            }  # fmt: skip
+    yield {
+        "network": "RISE, 8,000 masks, 224 x 224, MiB above the session", "method": "rise", "ours / bare": "",
+        "evaluations / s": "", "bare's best batch": memory(),
+    }  # fmt: skip
+
+
+def compare(
+    model: Any, bare: Session, x: Array, method: str, count: int, size: int, threads: int, rounds: int
+) -> tuple[float, float]:
+    """Return our evaluations per second over the bare ones', and ours, median over rounds in turn."""
+    asked: list[int] = []
+    params = METHODS[method] | {
+        k: _number(method, count) for k in ("masks", "samples") if k in METHODS[method]
+    }
+
+    def ours() -> None:
+        found = explainers.explain(model, x, method, params, target=3, threads=threads)
+        asked.append(found.account.model_evaluations)
+
+    taken = in_turn({"ours": ours, "bare": partial(run_bare, bare, x, count, size)}, rounds)
+    speeds = [n / s for n, s in zip(asked[1:], taken["ours"], strict=True)]
+    ratios = [v / (count / s) for v, s in zip(speeds, taken["bare"], strict=True)]
+    return statistics.median(ratios), statistics.median(speeds)
+
+
+def _number(method: str, count: int) -> int:
+    """Return the samples that ask about `count` times; a permutation asks once per group."""
+    return max(8, count // 63 // 2 * 2) if method == "shapley_sampling" else count
+
+
+def run_bare(session: Session, x: Array, count: int, size: int) -> None:
+    """Run rows that are there already, batch after batch."""
+    feeds = {"input": np.repeat(x, size, 0)}
+    for _ in range(count // size):
+        session.run(feeds)
+
+
+def best_size(session: Session, x: Array, count: int) -> int:
+    """Return the batch with the most evaluations per second."""
+    taken: dict[int, float] = {}
+    for size in (s for s in SIZES if 2 * s <= count):
+        run_bare(session, x, size, size)
+        begin = time.perf_counter()
+        run_bare(session, x, 4 * size, size)
+        taken[size] = (time.perf_counter() - begin) / (4 * size)
+    return min(taken, key=taken.__getitem__)
+
+
+def memory() -> float:
+    """Return what 8,000 masks at 224 x 224 add to the peak of a process of its own that has run a batch of the model."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.sampling"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=3600,
+    )
+    return float(done.stdout)
+
+
+def measure_memory() -> float:
+    """Return the growth of this process's peak, in MiB."""
+    shape = (3, 224, 224)
+    flat = nn.Sequential(
+        nn.Conv2d(3, 8, 7, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+    )
+    model = explainers.load(networks.to_onnx(networks.settle(flat, (2, *shape)), torch.zeros(1, *shape)))
+    x = np.random.default_rng(0).random((1, *shape), np.float32)
+    session = model.forward({"input": x}, Place())
+    session.run({"input": np.repeat(x, 32, 0)})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    explainers.explain(model, x, "rise", {"masks": 8000}, target=3)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{measure_memory():.1f}\n")
