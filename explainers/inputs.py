@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -31,28 +32,34 @@ def read_file(
     path: Path, spec: TensorSpec, card: InputCard, *, filename: str = "", resize: bool = False
 ) -> Array:
     """Return a file as the array of one input; `filename` says what it is where the path's own name does not."""
-    filename = filename or path.name
+    try:
+        with path.open("rb") as file:
+            return read_open(file, spec, card, filename or path.name, resize=resize)
+    except OSError as e:
+        raise InvalidRequest(f"{path} cannot be opened: {e.strerror}; give the path of a file") from e
+
+
+def read_open(
+    file: IO[bytes], spec: TensorSpec, card: InputCard, filename: str, *, resize: bool = False
+) -> Array:
+    """Return an open file as the array of one input; its name says what it is."""
     try:
         suffix = suffix_of(filename)
         if suffix in IMAGES:
-            with path.open("rb") as file:
-                pixels = read_picture(file, filename)[None]
-            return fit(pixels, spec, card, resize=resize, name=filename)
+            return fit(read_picture(file, filename)[None], spec, card, resize=resize, name=filename)
         if suffix in TABLES:
-            return _from_table(*read_table(path, filename, words=spec.dtype == "str"), spec, card, filename)
-        return _only(read_arrays(path, filename), spec.name, filename)
+            return _from_table(*read_table(file, filename, words=spec.dtype == "str"), spec, card, filename)
+        return _only(read_arrays(file, filename), spec.name, filename)
     except InvalidRequest as e:
         pointer = "/inputs/" + spec.name.replace("~", "~0").replace("/", "~1")
         raise InvalidRequest(e.detail, pointer=pointer) from e
 
 
-def read_arrays(path: Path, filename: str = "") -> Arrays:
+def read_arrays(file: IO[bytes], filename: str) -> Arrays:
     """Return the arrays of an npy file (under the name "") or an npz file; nothing in it is executed."""
-    filename = filename or path.name
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            return {"": loaded} if isinstance(loaded, np.ndarray) else {n: loaded[n] for n in loaded.files}
+        loaded = np.load(file, allow_pickle=False)
+        return {"": loaded} if isinstance(loaded, np.ndarray) else {n: loaded[n] for n in loaded.files}
     except (ValueError, OSError, EOFError, KeyError) as e:
         raise InvalidRequest(
             f"{filename} is no {suffix_of(filename)[1:]} file of plain numbers ({_first_line(e)}); "
@@ -68,11 +75,10 @@ def _only(arrays: Arrays, name: str, filename: str) -> Array:
     raise InvalidRequest(f"{filename} holds {', '.join(arrays) or 'nothing'} and no array called {name!r}")
 
 
-def read_table(path: Path, filename: str = "", *, words: bool = False) -> tuple[list[str], Array]:
+def read_table(file: IO[bytes], filename: str, *, words: bool = False) -> tuple[list[str], Array]:
     """Return a table's column names (none where its first line is numbers) and rows; of words: one item per line."""
-    filename = filename or path.name
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (UnicodeDecodeError, OSError) as e:
         raise InvalidRequest(f"{filename} cannot be read as text: {_first_line(e)}; save it as UTF-8") from e
     if words:
@@ -160,7 +166,8 @@ def _as_dtype(values: Array, spec: TensorSpec, filename: str) -> Array:
 
 def names_in(path: Path, wanted: Sequence[str]) -> tuple[Arrays, list[str]]:
     """Return an npz file's arrays by the inputs they are for, and the names of those that are for none."""
-    arrays = read_arrays(path)
+    with path.open("rb") as file:
+        arrays = read_arrays(file, path.name)
     if len(arrays) == 1 and len(wanted) == 1:
         return {wanted[0]: next(iter(arrays.values()))}, []
     known = {name: a for name, a in arrays.items() if name in wanted}

@@ -1,4 +1,4 @@
-"""The scan runner: where the web process has uploads looked at, so that it never parses them itself."""
+"""The scan runners: where the web process has uploads looked at and pictures drawn, so that it never parses them itself."""
 
 from __future__ import annotations
 
@@ -17,30 +17,29 @@ from explainers.types import Arrays, Card, ModelDescription
 from .errors import TooLarge
 from .records import ModelRecord
 from .runner.frames import Frame
-from .runner.process import Limits, Runner, Watch
+from .runner.pool import limits
+from .runner.process import Purpose, Runner, Watch
 from .settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
 class Scanner:
-    """One runner for uploads and pictures, used by one request at a time and started when first needed."""
+    """Two runners, one that looks at uploads and one that draws, each used by one request at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()
-        self._runner: Runner | None = None
+        self._look, self._draw = _Desk(settings, "look"), _Desk(settings, "draw")
 
     def close(self) -> None:
-        """End the runner."""
-        with self._lock:
-            if self._runner is not None:
-                self._runner.close()
-                self._runner = None
+        """End the runners."""
+        self._look.close()
+        self._draw.close()
 
     def scan(self, file: IO[bytes], card: Card) -> ModelDescription:
         """Look at a model."""
-        frame = self._call({"op": "scan", "card": card.model_dump(mode="json")}, descriptors=[file.fileno()])
+        order = {"op": "scan", "card": card.model_dump(mode="json"), "limits": self._limits()}
+        frame = self._look.call(order, descriptors=[file.fileno()])
         return ModelDescription.model_validate(frame.fields["description"])
 
     def bundle(self, file: Path, externals: dict[str, Path], out: IO[bytes]) -> None:
@@ -54,14 +53,14 @@ class Scanner:
         self._check_size([file, *externals.values()])
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path in (file, *externals.values())]
-            order = {"op": "bundle", "names": list(externals)}
-            self._call(order, descriptors=[*(f.fileno() for f in files), out.fileno()])
+            order = {"op": "bundle", "names": list(externals), "limits": self._limits()}
+            self._look.call(order, descriptors=[*(f.fileno() for f in files), out.fileno()])
 
     def dataset(self, file: Path, filename: str, out: IO[bytes]) -> dict[str, Any]:
         """Write the arrays of a data set to `out`, one .npy after another, and return where they lie."""
         order = {"op": "dataset", "filename": filename, "limit": self._settings.input_bytes}
         with file.open("rb") as source:
-            return self._call(order, descriptors=[source.fileno(), out.fileno()]).fields
+            return self._look.call(order, descriptors=[source.fileno(), out.fileno()]).fields
 
     def input(self, model: ModelRecord, name: str, file: Path, filename: str) -> Arrays:
         """Read a file for one input of a model."""
@@ -74,12 +73,19 @@ class Scanner:
             "filename": filename, "limit": self._settings.input_bytes,
         }  # fmt: skip
         with file.open("rb") as source:
-            return self._call(order, descriptors=[source.fileno()]).arrays
+            return self._look.call(order, descriptors=[source.fileno()]).arrays
 
     def picture(self, fields: dict[str, Any], arrays: Arrays) -> bytes:
         """Draw an item; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""
-        frame = self._call({"op": "picture", **fields}, arrays)
+        frame = self._draw.call({"op": "picture", **fields}, arrays)
         return np.ascontiguousarray(frame.arrays["png"]).tobytes()
+
+    def _limits(self) -> dict[str, int]:
+        own = self._settings
+        return {
+            "bytes": own.model_bytes, "nodes": own.model_nodes, "depth": own.model_depth,
+            "name_length": own.model_name_length, "tensor_bytes": own.tensor_bytes,
+        }  # fmt: skip
 
     def _check_size(self, files: list[Path]) -> None:
         size = sum(f.stat().st_size for f in files)
@@ -88,9 +94,27 @@ class Scanner:
                 f"the model has {size} bytes with its data, the limit is {self._settings.model_bytes}"
             )
 
-    def _call(
+
+class _Desk:
+    """A runner for one purpose, started when first needed and replaced when it was killed."""
+
+    def __init__(self, settings: Settings, purpose: Purpose) -> None:
+        self._settings = settings
+        self._limits = limits(settings, purpose)
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None
+
+    def close(self) -> None:
+        """End the runner."""
+        with self._lock:
+            if self._runner is not None:
+                self._runner.close()
+                self._runner = None
+
+    def call(
         self, fields: dict[str, Any], arrays: Arrays | None = None, descriptors: list[int] | None = None
     ) -> Frame:
+        """Give an order and wait for its result."""
         with self._lent() as runner:
             return runner.call(fields, arrays, descriptors or [], watch=Watch(self._settings.scan_seconds))
 
@@ -98,7 +122,7 @@ class Scanner:
     def _lent(self) -> Iterator[Runner]:
         with self._lock:
             if self._runner is None or not self._runner.alive:
-                self._runner = Runner(Limits(self._settings.runner_memory))
+                self._runner = Runner(self._limits)
             try:
                 yield self._runner
             finally:

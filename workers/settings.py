@@ -69,11 +69,21 @@ class Settings(BaseSettings):
     runners_memory: int = Field(
         12 * GiB, gt=0, description="Resident bytes of all warm runners of one machine."
     )
+    cage: Literal["required", "best-effort"] = Field(
+        "best-effort",
+        description="Whether a model may run where its cage cannot be closed whole; off loopback it never may.",
+    )
     cancel_seconds: float = Field(
         2.0, gt=0, description="How long a runner may take to stop when asked, before it is killed."
     )
 
     model_bytes: int = Field(2 * GiB, gt=0, description="Greatest model, with its external data.")
+    model_nodes: int = Field(
+        100_000, gt=0, description="Most nodes of a model, its functions written out and its branches counted."
+    )
+    model_depth: int = Field(8, gt=0, description="Deepest nesting of branches and loops in a model.")
+    model_name_length: int = Field(1000, gt=0, description="Longest name of a node or tensor of a model.")
+    tensor_bytes: int = Field(2 * GiB - 1, gt=0, description="Greatest tensor in a model, by its shape.")
     input_bytes: int = Field(
         4 * GiB, gt=0, description="Greatest inputs of one job or data set, uncompressed."
     )

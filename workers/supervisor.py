@@ -73,7 +73,7 @@ class Supervisor:
         arrays = cut_inputs(claim, self._blobs)
         with ExitStack() as stack:
             model = stack.enter_context(self._blobs.path(claim.model).open("rb"))
-            runner = stack.enter_context(self._pool.runner(claim.tenant, claim.model))
+            runner = stack.enter_context(self._pool.runner(claim.tenant, claim.model, watch.stop))
             began = time.monotonic()
             frame = runner.call(
                 self._order(claim), arrays, [model.fileno()],

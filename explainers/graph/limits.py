@@ -16,3 +16,7 @@ class Limits:
     tensor_bytes: int = (1 << 31) - 1
     """Size of one tensor after its declared shape; a protobuf field holds no more than the default."""
     name_length: int = 10_000
+    """Characters of the name of a node, a tensor, an operator."""
+    rank: int = 64
+    """Axes of one tensor."""
+    functions: int = 100_000

@@ -44,10 +44,14 @@ class Frame:
 
 
 class Channel:
-    """One end of a socket pair; while it waits, it calls `idle` every 0.2 s."""
+    """One end of a socket pair; while it waits, it calls `idle` every 0.2 s; `descriptors`: it takes those."""
 
-    def __init__(self, sock: socket.socket, idle: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, idle: Callable[[], None] | None = None, *, descriptors: bool = False
+    ) -> None:
         self._socket = sock
+        # without room for them, the kernel drops the descriptors that a runner may send to fill its supervisor's table
+        self._room = socket.CMSG_SPACE(DESCRIPTORS * array.array("i").itemsize) if descriptors else 0
         self._socket.setblocking(False)
         self.idle = idle or (lambda: None)
         self._received: list[int] = []
@@ -118,10 +122,9 @@ class Channel:
         return out
 
     def _some(self, size: int) -> bytes:
-        room = socket.CMSG_SPACE(DESCRIPTORS * 4)
         try:
             data, rights, _, _ = self._try(
-                lambda: self._socket.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC), write=False
+                lambda: self._socket.recvmsg(size, self._room, socket.MSG_CMSG_CLOEXEC), write=False
             )
         except ConnectionResetError as e:
             raise BrokenFrame("the other side ended") from e

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
-import shutil
-import tempfile
 import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +23,7 @@ from . import readers
 from .frames import Channel, Frame, close_all
 
 if TYPE_CHECKING:
+    from explainers.graph.limits import Limits
     from explainers.model import Model
 
 Answer = tuple[dict[str, Any], Arrays]
@@ -37,7 +35,7 @@ class Operations:
     """The operations of one runner, and the models that it holds open."""
 
     def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+        self.channel = channel
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._reported = 0.0
         self._operations: dict[str, Callable[[Frame], Answer]] = {
@@ -55,7 +53,7 @@ class Operations:
             return  # it came after the last answer
         try:
             fields, arrays = self._operations[str(frame.fields["op"])](frame)
-            self._channel.send({"kind": "result", **fields}, arrays)
+            self.channel.send({"kind": "result", **fields}, arrays)
         except ExplainError as e:
             self._fail(e)
         except MemoryError:
@@ -79,26 +77,22 @@ class Operations:
             close_all(frame.descriptors)
 
     def _fail(self, error: ExplainError) -> None:
-        self._channel.send({"kind": "error", "error": error.to_json()})
+        self.channel.send({"kind": "error", "error": error.to_json()})
 
     def _scan(self, frame: Frame) -> Answer:
         import explainers
 
         card = Card.model_validate(frame.fields["card"])
-        model = explainers.load(_bytes(frame.descriptors[0]), card=card)
+        model = explainers.load(_bytes(frame.descriptors[0]), card, _limits(frame))
         return {"description": model.describe().model_dump(mode="json")}, {}
 
     def _bundle(self, frame: Frame) -> Answer:
-        from explainers.graph.load import read
+        from explainers.graph.bundle import take_in
 
-        *sources, out = frame.descriptors
-        with tempfile.TemporaryDirectory() as folder:
-            names = ["model.onnx", *frame.fields["names"]]
-            for name, source in zip(names, sources, strict=True):
-                _copy(source, Path(folder) / name)
-            proto, _ = read(Path(folder) / names[0])
-        with os.fdopen(os.dup(out), "wb") as target:
-            target.write(proto.SerializeToString(deterministic=True))
+        model, *sources = (_view(d) for d in frame.descriptors[:-1])
+        data = take_in(bytes(model), dict(zip(frame.fields["names"], sources, strict=True)), _limits(frame))
+        with os.fdopen(os.dup(frame.descriptors[-1]), "wb") as target:
+            target.write(data)
         return {}, {}
 
     def _explain(self, frame: Frame) -> Answer:
@@ -144,12 +138,12 @@ class Operations:
         }
 
     def _progress(self, done: int, total: int, unit: str) -> None:
-        if self._channel.ready():
-            self._channel.receive()  # nothing but a cancellation comes while an order is being carried out
+        if self.channel.ready():
+            self.channel.receive()  # nothing but a cancellation comes while an order is being carried out
             raise errors.Cancelled("the job was cancelled while it ran")
         if done >= total or time.monotonic() - self._reported > PROGRESS_SECONDS:
             self._reported = time.monotonic()
-            self._channel.send({"kind": "progress", "done": int(done), "total": int(total), "unit": unit})
+            self.channel.send({"kind": "progress", "done": int(done), "total": int(total), "unit": unit})
 
     def _dataset(self, frame: Frame) -> Answer:
         source, out = frame.descriptors
@@ -165,9 +159,7 @@ class Operations:
         filename, limit = frame.fields["filename"], frame.fields["limit"]
         with os.fdopen(os.dup(frame.descriptors[0]), "rb") as file:
             if inputs.suffix_of(filename) not in inputs.ARRAYS:
-                held = Path(f"/proc/self/fd/{file.fileno()}")
-                found = inputs.read_file(held, spec, card.input(spec.name), filename=filename)
-                return {}, {spec.name: found}
+                return {}, {spec.name: inputs.read_open(file, spec, card.input(spec.name), filename)}
             return {}, _named(readers.read(file, filename, limit).arrays, spec.name)
 
     def _picture(self, frame: Frame) -> Answer:
@@ -183,19 +175,22 @@ class Operations:
         return {}, {"png": np.frombuffer(picture(explanation, shown, 0, card), np.uint8)}
 
 
+def _limits(frame: Frame) -> Limits:
+    from explainers.graph.limits import Limits
+
+    return Limits(**frame.fields.get("limits", {}))
+
+
 def _bytes(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    if size == 0:
+    view = _view(descriptor)
+    if not view:
         raise errors.ModelUnparseable("the file is empty; send the bytes of an .onnx file")
-    with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as view:
-        return view[:]
+    return bytes(view)
 
 
-def _copy(source: int, path: Path) -> None:
-    if path.exists():
-        raise errors.ModelForbidden(f"two parts of the bundle are called {path.name!r}")
-    with os.fdopen(os.dup(source), "rb") as file, path.open("wb") as out:
-        shutil.copyfileobj(file, out)
+def _view(descriptor: int) -> memoryview:
+    size = os.fstat(descriptor).st_size
+    return memoryview(mmap.mmap(descriptor, size, prot=mmap.PROT_READ) if size else b"")
 
 
 def _store(file: Any, name: str, a: Any) -> dict[str, Any]:

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from workers.settings import Settings
 
-from .process import Limits, Runner
+from .process import Limits, Purpose, Runner
 
 Key = tuple[str, str]
+
+
+def limits(settings: Settings, purpose: Purpose = "explain") -> Limits:
+    """Return the limits of a runner, after the settings; only those that explain have business on a GPU."""
+    return Limits(
+        settings.runner_memory, settings.cancel_seconds, max(settings.model_bytes, settings.input_bytes) * 2,
+        settings.provider if purpose == "explain" else "cpu", purpose, settings.cage == "required",
+    )  # fmt: skip
 
 
 class Pool:
     """The runners of one worker process."""
 
     def __init__(self, settings: Settings) -> None:
-        self._limits = Limits(settings.runner_memory, settings.cancel_seconds)
+        self._limits = limits(settings)
         # every slot of the machine has a pool of its own, and they share the budget
         self._budget = settings.runners_memory // settings.slots
         self._runners: OrderedDict[Key, Runner] = OrderedDict()
 
     @contextmanager
-    def runner(self, tenant: str, model: str) -> Iterator[Runner]:
-        """Lend the runner of a tenant's model, a warm one if there is one."""
+    def runner(self, tenant: str, model: str, stop: Callable[[], bool] = lambda: False) -> Iterator[Runner]:
+        """Lend the runner of a tenant's model, a warm one if there is one; `stop` is asked while another starts."""
         runner = self._runners.pop((tenant, model), None)
         if runner is not None and not runner.alive:
             runner.close()
             runner = None
         if runner is None:
             self._make_room()
-            runner = Runner(self._limits)
+            runner = Runner(self._limits, stop)
         try:
             yield runner
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import os
 import shutil
 import signal
@@ -14,30 +16,49 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
 from explainers.errors import Cancelled, ResourceLimit, from_json
 from explainers.types import Array
-from workers.errors import Crashed, TimeLimit
+from workers.errors import Crashed, TimeLimit, Unavailable
 
+from .cage import Cage
 from .frames import BrokenFrame, Channel, Frame
+from .murmur import Murmur
 from .spawner import spawn
 
 PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+OPEN_CAGE = "the cage in which models run cannot be closed on this machine:"
+SPACE = 16 << 30
+"""Address space that is reserved and never touched: stacks, arenas, mapped libraries."""
+log = logging.getLogger(__name__)
 
+Purpose = Literal["explain", "look", "draw"]
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a runner may take."""
+    """What a runner may take, and what it is for."""
 
     memory: int
     cancel_seconds: float = 2.0
+    file: int = 0
+    """Bytes of one file that it writes; 0: no bound."""
+    provider: str = "cpu"
+    purpose: Purpose = "explain"
+    """What is loaded before the cage is closed; afterwards nothing can be."""
+    required: bool = False
+    """Whether it must not work with a cage that is open somewhere."""
+
+    def order(self) -> str:
+        """Return what the process is told at its start, as JSON."""
+        told = {"memory": 2 * self.memory + SPACE, "file": self.file, "provider": self.provider}
+        return json.dumps(told | {"purpose": self.purpose})
 
 
 @dataclass
@@ -50,21 +71,41 @@ class Watch:
     """Asked every 0.2 s; True: the order is cancelled."""
 
 
+_warned: set[str] = set()
+
+
+def judge(cage: Cage, *, required: bool) -> None:
+    """Refuse a cage that is open where it must not be, or say once in the log that it is."""
+    where = "; ".join(cage.open)
+    if where and required:
+        raise Unavailable(f"{OPEN_CAGE} {where}. ONNXPLAIN_CAGE=best-effort runs it all the same")
+    if where and where not in _warned:
+        _warned.add(where)
+        log.warning("%s %s. Let only people whom you trust upload models", OPEN_CAGE, where)
+
+
 class Runner:
     """One runner process; not to be used by two threads at once."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, stop: Callable[[], bool] = lambda: False) -> None:
         self._limits = limits
         self._home = tempfile.mkdtemp(prefix="onnxplain-runner-")
         self._watch = Watch(START_SECONDS)
         self._deadline = self._cancelled = float("inf")
-        self._stopping = self._listening = False
+        self._stopping = self._listening = self._ready = False
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = spawn(lambda: self._start(theirs.fileno()))
+        said, their_words = os.pipe()
+        self._murmur = Murmur(said)
+        with theirs, os.fdopen(their_words, "wb") as words:
+            self._process = spawn(lambda: self._start(theirs.fileno(), words.fileno()))
         self._channel = Channel(ours, self._idle)
-        self._order(Watch(START_SECONDS))
-        self._receive()
+        self._order(Watch(START_SECONDS, stop=stop))
+        try:
+            self.cage = self._begin()
+        except BaseException:
+            self.close()
+            raise
+        self._ready = True
 
     @property
     def pid(self) -> int:
@@ -110,15 +151,29 @@ class Runner:
     def close(self) -> None:
         """End the process."""
         self._kill()
+        self._murmur.close()
         self._channel.close()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+    def _begin(self) -> Cage:
+        """Wait until the process has closed its cage, and say loudly where it could not."""
+        try:
+            found = Cage(**self._receive().fields["cage"])
+        except BrokenFrame as e:
+            raise self._death() from e
+        except TimeLimit as e:
+            raise Unavailable(f"a runner did not start: {e.detail}") from e
+        judge(found, required=self._limits.required)
+        return found
+
+    def _start(self, descriptor: int, words: int) -> subprocess.Popen[bytes]:
+        told = [str(descriptor), str(os.getpid()), self._limits.order()]
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "workers.runner", str(descriptor), str(os.getpid())],
+            [sys.executable, "-P", "-m", "workers.runner", *told],
             pass_fds=[descriptor],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=words,
             cwd="/",
             env=self._environment(),
             start_new_session=True,
@@ -146,11 +201,15 @@ class Runner:
     def _idle(self) -> None:
         """Look after the runner: memory, wall time, cancellation."""
         now = time.monotonic()
-        if self.resident() > self._limits.memory:
+        self._murmur.listen()
+        if self._ready and self.resident() > self._limits.memory:
             self._kill()
             raise ResourceLimit(
                 f"the work took more than {self._limits.memory >> 20} MiB of memory; send smaller items"
             )
+        # whoever starts a runner wants to be asked meanwhile: it takes a second, on a busy machine more
+        if not self._ready and self._watch.stop():
+            raise Cancelled("the job was cancelled before it ran")
         if now > self._deadline:
             self._kill()
             raise TimeLimit(
@@ -172,6 +231,7 @@ class Runner:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._kill()
+        self._murmur.listen()
         code = self._process.returncode
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit status {code}"
         return Crashed(f"the process that ran the model died ({how})")

@@ -1,0 +1,47 @@
+"""Bad models over HTTP: each is refused with its reason, nothing of the inside is told, and the next good one is taken."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from reference import hostile_models as hostile
+
+BYTES = {"Content-Type": "application/octet-stream"}
+
+
+def table(rows, **answer):
+    return [pytest.param(data, answer, id=f"{rows.__name__}: {name}") for name, data in rows()]
+
+
+BAD = [
+    *table(hostile.unparseable, code="model-unparseable"),
+    *table(hostile.elsewhere, code="model-not-allowed", reason="external-data-forbidden"),
+    *table(hostile.foreign, code="model-not-allowed", reason="op-not-allowed"),
+    *table(hostile.circles, code="model-unparseable"),
+    *table(hostile.swollen, code="model-not-allowed", reason="limits"),
+    *table(hostile.liars, code="model-unparseable"),
+    pytest.param(
+        b"\x20\0\0\0ORTM" + bytes(100),
+        {"code": "model-not-allowed", "reason": "format-not-allowed"},
+        id="ort format",
+    ),
+]
+
+
+def test_there_are_many():
+    assert len(BAD) >= 100
+
+
+@pytest.mark.parametrize(("data", "answer"), BAD)
+def test_a_bad_model_is_refused_with_its_reason(web, refused, data, answer):
+    found = refused(web.post("/v1/models", content=data, headers=BYTES))
+    assert {k: found.get(k) for k in answer} == answer, found
+
+
+def test_the_next_good_model_is_taken_soon(web):
+    web.post("/v1/models", content=b"bad", headers=BYTES)
+    began = time.monotonic()
+    answer = web.post("/v1/models", content=hostile.plain().SerializeToString(), headers=BYTES)
+    assert answer.status_code in (200, 201)
+    assert time.monotonic() - began < 5
