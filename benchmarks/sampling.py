@@ -26,8 +26,8 @@ from .timing import in_turn
 SIZES = (8, 16, 32, 64, 128, 256)
 METHODS: dict[str, dict[str, Any]] = {
     "rise": {"masks": 1},
-    "kernel_shap": {"segments": 64, "samples": 1},
-    "shapley_sampling": {"segments": 64, "samples": 1},
+    "kernel_shap": {"segments": 16, "samples": 1},
+    "shapley_sampling": {"segments": 16, "samples": 1},
 }
 
 
@@ -85,7 +85,7 @@ def compare(
 
 def _number(method: str, count: int) -> int:
     """Return the samples that ask about `count` times; a permutation asks once per group."""
-    return max(8, count // 63 // 2 * 2) if method == "shapley_sampling" else count
+    return max(8, count // 15 // 2 * 2) if method == "shapley_sampling" else count
 
 
 def run_bare(session: Session, x: Array, count: int, size: int) -> None:
