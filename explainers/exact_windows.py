@@ -219,9 +219,8 @@ class ConvTranspose(op_conv_transpose.ConvTranspose):
         if group == 1:
             return tuple(super()._run(x, w, b, group=1, **attributes))  # type: ignore[no-untyped-call]
         parts = zip(np.split(x, group, axis=1), np.split(w, group, axis=0), strict=True)
-        y = np.concatenate(
-            [super(ConvTranspose, self)._run(p, k, None, group=1, **attributes)[0] for p, k in parts], axis=1
-        )
+        alone: Any = super()._run
+        y = np.concatenate([alone(p, k, None, group=1, **attributes)[0] for p, k in parts], axis=1)
         return (y if b is None else y + b.reshape(1, -1, *[1] * (x.ndim - 2)),)
 
 

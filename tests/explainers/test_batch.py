@@ -63,10 +63,16 @@ def test_a_card_moves_the_item_axis():
     np.testing.assert_allclose(result.account.score, x.sum(0)[:, 1], rtol=1e-5)
 
 
+def shared_scale():
+    """Items (N, 3) times one scale (3,) for all."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+              g (float[N, 3] x, float[3] scale) => (float[N, 3] y) { y = Mul(x, scale) }"""
+    return explainers.load(parser.parse_model(text), {"inputs": {"scale": {"batch_axis": None}}})
+
+
 @pytest.mark.parametrize("method", ["gradient", "occlusion"])
 def test_a_shared_input_is_given_to_all_items(method):
-    text = """<ir_version: 10, opset_import: ["" : 21]> g (float[N, 3] x, float[3] scale) => (float[N, 3] y) { y = Mul(x, scale) }"""
-    model = explainers.load(parser.parse_model(text), {"inputs": {"scale": {"batch_axis": None}}})
+    model = shared_scale()
     feeds = {"x": np.ones((4, 3), np.float32), "scale": np.array([1, 2, 3], np.float32)}
     result = explainers.explain(model, feeds, method, {"explain_inputs": ["x"]}, target=2)
 
@@ -74,8 +80,7 @@ def test_a_shared_input_is_given_to_all_items(method):
 
 
 def test_a_shared_input_is_explained_per_item():
-    text = """<ir_version: 10, opset_import: ["" : 21]> g (float[N, 3] x, float[3] scale) => (float[N, 3] y) { y = Mul(x, scale) }"""
-    model = explainers.load(parser.parse_model(text), {"inputs": {"scale": {"batch_axis": None}}})
+    model = shared_scale()
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     result = explainers.explain(model, {"x": x, "scale": np.ones(3, np.float32)}, "gradient", target=1)
 

@@ -32,7 +32,7 @@ def distance(a, b):
 def test_gradient_equals_autograd_in_float64(name):
     model, x = networks.network(name)
     graph = explainers.compile(explainers.load(networks.exported(model, x)), "gradient")
-    weights = np.zeros((3, dict(mlp=4).get(name, 5)))
+    weights = np.zeros((3, {"mlp": 4}.get(name, 5)))
     weights[:, 2] = 1
     feeds = {"input": x.numpy(), "target_weights": weights}
     found = ReferenceEvaluator(graph).run(["attribution.input"], feeds)[0]
@@ -52,9 +52,9 @@ def test_gradient_on_the_runtime_in_float32(name):
 
 
 def test_sensitivity_and_input_x_gradient_are_functions_of_the_gradient(digits, digit_images):
-    run = lambda method, **params: explainers.explain(digits, digit_images, method, params).attributions[
-        "input"
-    ]  # noqa: E731
+    def run(method, **params):
+        return explainers.explain(digits, digit_images, method, params).attributions["input"]
+
     g = run("gradient")
 
     np.testing.assert_array_equal(run("sensitivity"), g * g)

@@ -40,7 +40,7 @@ def test_an_unknown_domain_is_named():
     proto = model()
     proto.opset_import.append(helper.make_opsetid("evil.ops", 1))
     proto.graph.node[0].domain = "evil.ops"
-    with pytest.raises(ModelForbidden, match="evil.ops"):
+    with pytest.raises(ModelForbidden, match=r"evil\.ops"):
         explainers.load(proto)
 
 

@@ -10,14 +10,17 @@ from benchmarks.networks import BasicBlock, settle, to_onnx
 
 def mlp() -> nn.Module:
     """Three layers, three kinds of activation."""
-    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 7), nn.Tanh(), nn.Linear(7, 4), nn.Sigmoid())
+    return nn.Sequential(
+        nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 7), nn.Tanh(), nn.Linear(7, 4), nn.Sigmoid()
+    )
 
 
 def cnn() -> nn.Module:
     """Convolutions with batch norm, both poolings, a strided and a grouped one."""
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3, padding=1, groups=2),
-        nn.BatchNorm2d(8), nn.LeakyReLU(0.1), nn.Conv2d(8, 8, 3, stride=2), nn.AvgPool2d(2, ceil_mode=True), nn.Flatten(), nn.Linear(32, 5),
+        nn.BatchNorm2d(8), nn.LeakyReLU(0.1), nn.Conv2d(8, 8, 3, stride=2), nn.AvgPool2d(2, ceil_mode=True), nn.Flatten(),
+        nn.Linear(32, 5),
     )  # fmt: skip
 
 
