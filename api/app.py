@@ -9,6 +9,7 @@ from workers.service import Service
 from workers.settings import Settings
 
 from . import (
+    auth,
     connections,
     datasets,
     events,
@@ -23,6 +24,7 @@ from . import (
     origins,
     page,
     problems,
+    rates,
     results,
 )
 from .patience import THREADS, Patience
@@ -37,7 +39,6 @@ _CONFIG = {
     "MAX_FORM_PARTS": incoming.PARTS,
     "PROPAGATE_EXCEPTIONS": False,
     "TRAP_HTTP_EXCEPTIONS": False,
-    "TRUSTED_HOSTS": origins.HOSTS,
     "VALIDATION_ERROR_SCHEMA": openapi.PROBLEM,
     "HTTP_ERROR_SCHEMA": openapi.PROBLEM,
     "AUTO_SERVERS": False,
@@ -68,7 +69,10 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
     }
     headers.install(app)
     connections.install(app)
-    origins.install(app)
+    auth.identify_callers(app)
+    origins.install(app, settings.cors_origins)
+    rates.install(app, settings)
+    auth.require_keys(app)
     incoming.install(app, _limits(settings))
     problems.install(app)
     for part in _BLUEPRINTS:

@@ -13,7 +13,9 @@ import click
 import httpx
 
 import explainers
+from workers import logs
 from workers.embedded import Embedded, Part, worker
+from workers.keys import keys_exist
 from workers.settings import Settings
 
 from .listening import BindRefused, listen
@@ -30,7 +32,7 @@ READY_SECONDS = 60.0
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; loopback only, as there are no keys yet.",
+    help="Address to listen on; beyond loopback only once there are API keys.",
 )
 @click.option(
     "--port",
@@ -50,11 +52,14 @@ def serve(data: Path | None, host: str, port: int, workers: int | None) -> None:
 
     Stops everything on Ctrl-C; the next start continues where this one was.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     given = {"data": data, "slots": workers}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    if settings.log_format == "json":
+        logs.configure("json")
+    else:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        listener = listen(host, port)
+        listener = listen(host, port, lambda: keys_exist(settings))
     except BindRefused as e:
         raise click.UsageError(str(e)) from e
     with listener:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import current_app
+from flask import current_app, g
 
+from workers.keys import Caller
 from workers.service import Service
 
 from .patience import Patience
-
-LOCAL_TENANT = "local"
 
 
 def service() -> Service:
@@ -19,8 +18,13 @@ def service() -> Service:
 
 
 def tenant() -> str:
-    """Return the tenant of this request; without keys everyone on loopback is the same one."""
-    return LOCAL_TENANT
+    """Return the tenant of this request, whose key it showed; without keys everyone on loopback is the same one."""
+    return caller().tenant
+
+
+def caller() -> Caller:
+    """Return who asks."""
+    return cast(Caller, g.caller)
 
 
 def patience() -> Patience:

@@ -7,6 +7,8 @@ from typing import Any
 
 from api.listening import BindRefused, check_host
 from api.patience import THREADS
+from workers.keys import keys_exist
+from workers.settings import Settings
 
 wsgi_app = "api.wsgi:application()"
 bind = ["127.0.0.1:8000"]
@@ -34,7 +36,7 @@ def on_starting(server: Any) -> None:
     for address in server.cfg.address:
         if isinstance(address, tuple):
             try:
-                check_host(str(address[0]))
+                check_host(str(address[0]), lambda: keys_exist(Settings()))
             except BindRefused as e:
                 raise SystemExit(str(e)) from e
 

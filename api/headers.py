@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 
 from flask import Flask, Response, g, request
 
+log = logging.getLogger("onnxplain.api")
 _CONTENT_SECURITY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -37,4 +39,6 @@ def _add(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     if request.path.startswith("/v1/"):
         response.headers.setdefault("Cache-Control", "no-store")
+    # the route, not the address: names and ids of a query are the client's
+    log.info("%s %s %d", request.method, request.url_rule or "(no route)", response.status_code)
     return response

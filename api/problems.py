@@ -25,10 +25,12 @@ _STATUS = {
     "not-ready": 409,
     "gone": 410,
     "too-large": 413,
+    "quota-exceeded": 429,
     "unavailable": 503,
 }
 _DETAILS = {
     404: "there is nothing at this address; GET /openapi.json lists what there is",
+    401: "show a key that is valid: Authorization: Bearer KEY; `onnxplain keys create` makes one",
     405: "this address does not know the method; the Allow header lists those it knows",
     408: "the body did not arrive in time; send it again",
     413: "the body is larger than this service accepts; send a smaller one",
@@ -101,7 +103,9 @@ def _http(error: HTTPException) -> Response:
     if isinstance(error, Problem):
         return problem(status, str(error.description), dict(error.headers), **error.more)
     detail = _DETAILS.get(status) or HTTPStatus(status).description or HTTPStatus(status).phrase
-    kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location")}
+    kept = {
+        k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location", "WWW-Authenticate")
+    }
     return problem(status, detail, kept)
 
 

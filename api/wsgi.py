@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
+from workers import logs
 from workers.service import Service
 from workers.settings import Settings
 
@@ -13,4 +14,5 @@ from .app import create_app
 def application() -> APIFlask:
     """Open the service that the environment describes, and return the app on it."""
     settings = Settings()
+    logs.configure(settings.log_format)
     return create_app(Service.open(settings), settings)

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from reference import postgresql as postgresql_server
 
 from api.listening import listen
 from workers.broker import Broker
@@ -105,6 +106,17 @@ class Stack:
         self.service.close()
         self.broker.stop()
         self.log.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgresql_server.Cluster]:
+    """A private PostgreSQL cluster."""
+    server = postgresql_server.programs()
+    if server is None:
+        assert not os.environ.get("ONNXPLAIN_TEST_ALL"), "PostgreSQL's server is not installed"
+        pytest.skip("PostgreSQL's server (initdb, postgres) is not installed")
+    with postgresql_server.cluster(server) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -73,3 +73,17 @@ class Unavailable(ExplainError):
 
     code = "unavailable"
     title = "A part of the service does not answer"
+
+
+class QuotaExceeded(ExplainError):
+    """A tenant has used up what it may; `extra["retry_after"]` says in how many seconds to come again, where time helps."""
+
+    code = "quota-exceeded"
+    title = "A quota is used up"
+
+
+class AuditBroken(ExplainError):
+    """The audit log is not what was written."""
+
+    code = "audit-broken"
+    title = "The audit log was changed"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from .blobs import open_blobs
 from .ledger import leases, reconcile, uses, workers
-from .ledger.database import Database
+from .ledger.database import Database, exclusive
 from .ledger.workers import Identity
 from .processes import alive
 from .publisher import Publisher
@@ -65,6 +65,7 @@ class Keeper(threading.Thread):
         if self._is_due("beat", self._settings.heartbeat_seconds):
             self._beat()
         with self._database.write() as session:
+            exclusive(session, "sweep")
             found = reconcile.dead_children(session, self._settings, self._identity.id, alive)
         if self._is_due("sweep", self._settings.reconcile_seconds):
             self._sweep()
@@ -79,6 +80,7 @@ class Keeper(threading.Thread):
 
     def _sweep(self) -> None:
         with self._database.write() as session:
+            exclusive(session, "sweep")
             reconcile.dead_neighbours(session, self._settings, self._identity.host, alive)
             if not self._may_sweep(session):
                 return

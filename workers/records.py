@@ -11,6 +11,8 @@ from explainers.types import Arrays, Card, ModelDescription
 
 State = Literal["queued", "running", "succeeded", "partially_succeeded", "failed", "cancelled"]
 Priority = Literal["interactive", "batch"]
+SCOPES = ("read", "submit", "models", "admin")
+"""What a key may: look at its tenant's things; submit, cancel and remove jobs; the same of models and data sets; figures."""
 FINAL: frozenset[State] = frozenset({"succeeded", "partially_succeeded", "failed", "cancelled"})
 
 T = TypeVar("T")
@@ -205,3 +207,22 @@ class Counts:
     seconds: dict[str, dict[str, float]]
     """Sums of seconds by name and method: `queue`, `load`, `explain`, `store`."""
     workers: list[WorkerRecord]
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """An API key, without its secret."""
+
+    id: str
+    tenant: str
+    name: str
+    scopes: tuple[str, ...]
+    state: Literal["valid", "expired", "revoked"]
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+
+    @property
+    def valid(self) -> bool:
+        """Whether it opens anything now."""
+        return self.state == "valid"

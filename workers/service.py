@@ -16,7 +16,8 @@ from explainers.types import Arrays
 from . import broker, intake, results, submission
 from .blobs import open_blobs
 from .errors import IdempotencyMismatch
-from .ledger import counters, events, jobs, models, pages, reconcile, uses, window, workers
+from .keys import Keys
+from .ledger import audit, counters, events, jobs, models, pages, quotas, reconcile, uses, window, workers
 from .ledger.accept import accept, remembered
 from .ledger.database import Database
 from .ledger.schema import upgrade
@@ -46,6 +47,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._database = Database(settings.ledger_url)
+        self.keys = Keys(self._database)
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
         self._scanner = Scanner(settings)
@@ -74,12 +76,18 @@ class Service:
     ) -> tuple[ModelRecord, bool]:
         """Look at an uploaded model in the scan runner and keep it; True: it is new to this tenant."""
         found = intake.model(self._scanner, self._blobs, file, externals, intake.read_card(card), name)
-        with self._database.write() as session:
+
+        def keep(session: Session) -> tuple[ModelRecord, bool]:
             model, created = models.keep(session, tenant, found.size, found.card, found.description)
             if name is not None:
                 models.name(session, tenant, name, model.id)
             session.flush()
+            if created:
+                quotas.room(session, self.settings, tenant, 0)
+            audit.write(session, tenant, "model.add", model.id, name=name, new=created)
             return models.record(session, model), created
+
+        return self._database.change(keep)
 
     def models(self, tenant: str, limit: int = 50, cursor: str | None = None) -> Page[ModelRecord]:
         """List a tenant's models, newest first."""
@@ -95,6 +103,7 @@ class Service:
         """Forget a model; refused with Conflict while a job of it has not ended."""
         with self._database.write() as session:
             freed = models.forget(session, tenant, ref)
+            audit.write(session, tenant, "model.delete", ref[:140])
         self._remove(freed)
 
     def add_dataset(
@@ -102,10 +111,16 @@ class Service:
     ) -> tuple[DatasetRecord, bool]:
         """Read an uploaded npy, npz, csv, parquet or zip of pictures in the scan runner, keep its arrays; True: new."""
         found = intake.dataset(self._scanner, self._blobs, tenant, file, intake.named(filename, media_type))
-        with self._database.write() as session:
+
+        def keep(session: Session) -> tuple[DatasetRecord, bool]:
             row, created = models.keep_dataset(session, found, [a["digest"] for a in found.arrays])
             session.flush()
+            if created:
+                quotas.room(session, self.settings, tenant, 0)
+            audit.write(session, tenant, "dataset.add", row.id, new=created)
             return models.dataset_record(row), created
+
+        return self._database.change(keep)
 
     def datasets(self, tenant: str, limit: int = 50, cursor: str | None = None) -> Page[DatasetRecord]:
         """List a tenant's data sets, newest first."""
@@ -121,6 +136,7 @@ class Service:
         """Forget a data set; jobs made from it keep their inputs."""
         with self._database.write() as session:
             freed = models.forget_dataset(session, tenant, id)
+            audit.write(session, tenant, "dataset.delete", id)
         self._remove(freed)
 
     def read_input_file(self, tenant: str, model: str, input_name: str, file: Path, filename: str) -> Arrays:
@@ -143,15 +159,21 @@ class Service:
                 else None
             )
         job = submission.prepare(model, asked, dataset, self._blobs, self.settings)
-        with self._database.write() as session:
+        tickets: list[window.Ticket] = []
+
+        def commit(session: Session) -> tuple[JobRecord, bool]:
             known = self._known(session, tenant, idempotency_key, request)
             if known is not None:
                 return known, False
-            accept(session, job, idempotency_key, request, cache=self.settings.result_cache)
-            tickets = window.draw(session, self.settings, job.queue)
-            record = jobs.record(job)
+            cache = self.settings.result_cache
+            accept(session, job, idempotency_key, request, cache=cache, quotas_of=self.settings)
+            tickets[:] = window.draw(session, self.settings, job.queue)
+            audit.write(session, tenant, "job.submit", job.id, model=job.model, method=job.method)
+            return jobs.record(job), True
+
+        answer = self._database.change(commit)
         self._publisher.publish(tickets)
-        return record, True
+        return answer
 
     def _known(self, session: Session, tenant: str, key: str | None, request: str) -> JobRecord | None:
         seen = remembered(session, tenant, key) if key else None
@@ -188,6 +210,7 @@ class Service:
             else:
                 jobs.cancel(session, job)
                 record = jobs.record(job)
+            audit.write(session, tenant, "job.remove" if freed or job.removed else "job.cancel", id)
         self._remove(freed)
         return None if freed or job.removed is not None else record
 

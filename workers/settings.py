@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Literal
@@ -94,6 +95,29 @@ class Settings(BaseSettings):
     result_cache: bool = Field(True, description="Answer a job that was done before with its result.")
     idempotency_hours: float = Field(48.0, gt=0, description="How long an idempotency key is remembered.")
 
+    quota_jobs: int = Field(
+        20_000, ge=0, description="Jobs of one tenant that have not ended; 0: any number."
+    )
+    quota_running: int = Field(
+        0, ge=0, description="Parts of jobs of one tenant with the workers at once; 0: its fair turn."
+    )
+    quota_bytes: int = Field(
+        0, ge=0, description="Bytes of models, data sets and inputs that one tenant may keep; 0: any number."
+    )
+    quota_evaluations: int = Field(
+        0, ge=0, description="Estimated model evaluations of one tenant in a day (UTC); 0: any number."
+    )
+    request_rate: str = Field(
+        "3000/minute", description="Requests of one key, as Flask-Limiter writes it; empty: any number."
+    )
+    refused_rate: str = Field(
+        "60/minute", description="Requests of one address that show no valid key; empty: any number."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may ask with a key, as a JSON list; none by default."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How processes write their logs.")
+
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL of the ledger."""
@@ -117,4 +141,8 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Return the environment variables that give another process of this service these very settings."""
         plain = self.model_dump(mode="json", exclude_none=True) | {"data": str(self.data.absolute())}
-        return {f"ONNXPLAIN_{k.upper()}": v if isinstance(v, str) else str(v) for k, v in plain.items()}
+        return {f"ONNXPLAIN_{k.upper()}": _written(v) for k, v in plain.items()}
+
+
+def _written(value: object) -> str:
+    return json.dumps(value) if isinstance(value, list) else str(value)

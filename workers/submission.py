@@ -127,7 +127,8 @@ def _job(
         dataset=submission.dataset, inputs=inputs.entries, items=inputs.items, cut=0,
         cuttable=cuttable and signature.per_item(request) and _in_rows(inputs.entries), total=inputs.items,
         item_bytes=sum(_item_bytes(e) for e in inputs.entries.values()),
-        guess=guess(model.description, evaluations), work=work, content=content, state="queued", done_items=0,
+        guess=guess(model.description, evaluations), evaluations=evaluations * inputs.items,
+        work=work, content=content, state="queued", done_items=0,
         done=0, unit="items", progressed=0.0, attempt=0, dead=False, cached=False,
     )  # fmt: skip
 

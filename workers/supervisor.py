@@ -16,6 +16,7 @@ from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFai
 from explainers.types import Arrays
 
 from . import arrays as npy
+from . import logs
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
 from .errors import Crashed, TimeLimit
@@ -53,6 +54,9 @@ class Supervisor:
             claim = claims.claim(session, chunk, self._worker, os.getpid(), self._settings)
         if claim is None:
             return
+        logs.about(
+            tenant=claim.tenant, job=claim.job, chunk=claim.chunk, attempt=claim.attempts, fence=claim.fence
+        )
         log.info("chunk %d of job %s, attempt %d", claim.chunk, claim.job, claim.attempts)
         watch = _Watcher(self._settings, self._database, claim, self._worker)
         try:

@@ -56,6 +56,7 @@ class Dataset(Table):
     arrays: Mapped[list[Any]]
     columns: Mapped[list[Any]]
     finite: Mapped[bool]
+    size: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     created: Mapped[float]
 
 
@@ -101,6 +102,8 @@ class Job(Table):
     result: Mapped[dict[str, Any] | None]
     """Digest and size of the merged result, once it was asked for."""
     removed: Mapped[float | None]
+    evaluations: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Model evaluations of all items, estimated."""
     created: Mapped[float]
     started: Mapped[float | None]
     finished: Mapped[float | None]
@@ -109,6 +112,7 @@ class Job(Table):
         Index("jobs_by_queue", "queue", "state", "level", "tenant"),
         Index("jobs_by_content", "tenant", "content"),
         Index("jobs_by_end", "finished"),
+        Index("jobs_by_state", "tenant", "state"),
     )
 
 
@@ -227,3 +231,42 @@ class Counter(Table):
     name: Mapped[str] = mapped_column(String(48), primary_key=True)
     label: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[float]
+
+
+class ApiKey(Table):
+    """An API key: never its secret."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(128))
+    digest: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[Any]]
+    created: Mapped[float]
+    expires: Mapped[float | None]
+    revoked: Mapped[float | None]
+
+
+class AuditEntry(Table):
+    """Who did what; `digest` seals this entry and, by `previous`, all before it."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(_Serial, primary_key=True, autoincrement=False)
+    at: Mapped[float]
+    tenant: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(64))
+    request: Mapped[str] = mapped_column(String(36))
+    action: Mapped[str] = mapped_column(String(32))
+    thing: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[dict[str, Any]]
+    previous: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class Usage(Table):
+    """What a tenant's jobs of one day (UTC) cost."""
+
+    __tablename__ = "usage"
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[int] = mapped_column(primary_key=True)
+    evaluations: Mapped[int] = mapped_column(BigInteger)

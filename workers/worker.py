@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +10,7 @@ from celery import signals
 
 import explainers
 
-from . import supervisor
+from . import logs, supervisor
 from .keeper import Keeper
 from .ledger.database import Database
 from .ledger.schema import upgrade
@@ -77,8 +76,9 @@ class Program:
 
 def main() -> None:
     """Run a worker with the settings of the environment."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    Program(Settings()).run()
+    settings = Settings()
+    logs.configure(settings.log_format)
+    Program(settings).run()
 
 
 if __name__ == "__main__":

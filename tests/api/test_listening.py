@@ -1,4 +1,4 @@
-"""Without keys the service listens on loopback and nowhere else."""
+"""Without keys the service listens on loopback and nowhere else; with keys where it is told to."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from api.listening import BindRefused, check_host, listen
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_is_allowed(host):
-    check_host(host)
+    check_host(host, lambda: False)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "192.168.1.5", "::ffff:10.0.0.1", ""])
 def test_everything_else_is_refused_with_the_reason(host):
     with pytest.raises(BindRefused, match=r"API keys|no address"):
-        check_host(host)
+        check_host(host, lambda: False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "127.0.0.1"])
+def test_with_keys_every_address_is_allowed(host):
+    check_host(host, lambda: True)
 
 
 def test_port_zero_takes_a_free_one():

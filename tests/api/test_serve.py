@@ -18,6 +18,9 @@ import psutil
 import pytest
 
 from explainers.client import Client
+from workers.keys import Keys
+from workers.ledger.schema import ledger
+from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "examples" / "digits" / "digits.onnx"
@@ -38,7 +41,7 @@ class Serving:
             line = self.process.stdout.readline()
             assert line, (self.lines, Path(self.log.name).read_text()[-3000:])
             self.lines.append(line.strip())
-        self.url = re.search(r"http://127\.0\.0\.1:\d+", self.lines[-1])[0]
+        self.url = re.search(r"http://[\d.]+:\d+", self.lines[-1])[0]
 
     def children(self) -> dict[str, psutil.Process]:
         below = psutil.Process(self.process.pid).children()
@@ -129,6 +132,22 @@ def test_other_machines_are_kept_out(host, tmp_path):
     assert done.returncode == 2
     assert host in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_with_a_key_it_listens_where_it_is_told_and_asks_for_the_key(tmp_path):
+    data = tmp_path / "data"
+    with ledger(Settings(data=data)) as database:
+        _, key = Keys(database).create("acme", "", ["read", "submit", "models"])
+    running = Serving(data, "--host", "0.0.0.0")
+    try:
+        assert httpx.get(f"{running.url}/v1/jobs").status_code == 401
+        with Client(running.url, key) as client:
+            job = client.submit(client.upload_model(MODEL)["id"], "gradient", {"input": digits(2)})["id"]
+            assert client.wait(job)["state"] == "succeeded"
+    finally:
+        running.interrupt()
+        running.process.stdout.close()
+        running.log.close()
 
 
 def test_a_taken_port_is_said(serve, tmp_path):

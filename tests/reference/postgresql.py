@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +23,9 @@ NOBODY = "65534"
 def programs() -> Path | None:
     """Return the folder of the server's programs, if it is installed."""
     on_path = shutil.which("initdb")
-    places = [Path(on_path).parent] if on_path else []
-    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    # Debian's own place first: what it puts on PATH are wrappers
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places += [Path(on_path).resolve().parent] if on_path else []
     return next((p for p in places if (p / "initdb").exists() and (p / "postgres").exists()), None)
 
 
@@ -46,30 +49,36 @@ class Cluster:
 def cluster(bin: Path) -> Iterator[Cluster]:
     """Start a cluster and stop it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="oxp-pg-"))
-    user = [] if os.getuid() else ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    # another user's process is tied by setpriv, because the tie is lost with the user
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=INT"]
+    user = [] if os.getuid() else drop
     if user:
         os.chown(folder, int(NOBODY), int(NOBODY))
     data = folder / "data"
     options = ["-A", "trust", "-U", "tests", "-E", "UTF8", "--no-locale", "--no-sync", "-D", str(data)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C"}
     subprocess.run([*user, bin / "initdb", *options], env=environment, check=True, capture_output=True)
-    command = [*user, str(bin / "postgres"), "-D", str(data), "-k", str(folder)]
+    command = [str(bin / "postgres"), "-D", str(data), "-k", str(folder)]
     command += ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"]
     with (folder / "log").open("ab") as log:
-        server = subprocess.Popen(tied(command), cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log)
+        whole = [*user, *command] if user else tied(command)
+        server = subprocess.Popen(whole, env={**os.environ, **environment}, stdout=log, stderr=log)
     try:
-        _wait(folder, bin, server)
+        _wait(folder, server)
         yield Cluster(folder)
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # fast: it does not wait for clients
         server.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait(folder: Path, bin: Path, server: subprocess.Popen[bytes]) -> None:
-    ready = [str(bin / "pg_isready"), "-q", "-h", str(folder), "-U", "tests", "-d", "postgres", "-t", "1"]
-    for _ in range(100):
-        if subprocess.run(ready, check=False).returncode == 0:
+def _wait(folder: Path, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        try:
+            psycopg.connect(f"host={folder} dbname=postgres user=tests", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, (folder / "log").read_text()[-2000:]
+            time.sleep(0.05)
+        else:
             return
-        assert server.poll() is None, (folder / "log").read_text()[-2000:]
     raise AssertionError((folder / "log").read_text()[-2000:])

@@ -13,9 +13,11 @@ from workers.settings import Settings
 from workers.tables import Job
 
 
-@pytest.fixture
-def settings(tmp_path) -> Settings:
-    return Settings(data=tmp_path, slots=1, max_attempts=3, split_attempts=2)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, tmp_path) -> Settings:
+    """Settings of a ledger of its own; every test that asks for them runs on both databases."""
+    url = request.getfixturevalue("postgresql").database() if request.param == "postgresql" else None
+    return Settings(data=tmp_path, database_url=url, slots=1, max_attempts=3, split_attempts=2)
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workers.settings import Settings
 from workers.tables import Chunk, IdempotencyKey, Job
 
-from . import counters, events, jobs, uses
+from . import counters, events, jobs, quotas, uses
 from .database import clock
 
 
@@ -16,9 +17,19 @@ def remembered(session: Session, tenant: str, key: str) -> IdempotencyKey | None
     return session.get(IdempotencyKey, (tenant, key))
 
 
-def accept(session: Session, job: Job, key: str | None, request: str, *, cache: bool) -> None:
+def accept(
+    session: Session,
+    job: Job,
+    key: str | None,
+    request: str,
+    *,
+    cache: bool,
+    quotas_of: Settings | None = None,
+) -> None:
     """Write a job; one that was done before is given that result at once."""
     time = clock(session)
+    if quotas_of is not None:
+        quotas.take(session, quotas_of, job)
     job.created = time
     session.add(job)
     for entry in job.inputs.values():

@@ -1,11 +1,14 @@
-"""Claims: one worker at a time holds a chunk, by lease and fence; attempts are counted where the claim is made."""
+"""Claims: one worker at a time holds a chunk, by lease and fence; attempts are counted where the claim is made.
+
+Whoever changes a chunk and its job locks the job first: two who did it in different orders would wait for each other.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from explainers.errors import ExplainError
@@ -50,17 +53,21 @@ class Claim:
 
 def claim(session: Session, id: int, worker: str, pid: int, settings: Settings) -> Claim | None:
     """Take a chunk that is queued, or whose lease ran out; None: another has it, or it has ended."""
+    number = session.scalars(select(Chunk.job).where(Chunk.id == id)).first()
+    if number is None:
+        counters.add(session, "duplicate_deliveries")
+        return None
+    job = jobs.locked(session, number)
     free = or_(Chunk.state == "queued", and_(Chunk.state == "running", Chunk.lease < now()))
     taken = session.execute(
         update(Chunk).where(Chunk.id == id, free, Chunk.attempts < settings.max_attempts)
         .values(state="running", attempts=Chunk.attempts + 1, fence=Chunk.fence + 1, worker=worker, pid=pid,
                 lease=now() + settings.lease_seconds, done=0, total=0, unit="")
-        .returning(Chunk.job)
+        .returning(Chunk.id)
     ).first()  # fmt: skip
     if taken is None:
         counters.add(session, "duplicate_deliveries")
         return None
-    job = jobs.locked(session, taken.job)
     chunk = session.get_one(Chunk, id, populate_existing=True)
     if job.state not in OPEN_JOB:
         chunk.state, chunk.lease = "cancelled", None
@@ -83,9 +90,10 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
 
 def report(session: Session, claim: Claim, done: int, total: int, unit: str) -> bool:
     """Write the progress of a chunk and of its job; False: the chunk is no longer ours."""
+    job = jobs.locked(session, claim.job)
     if not affected(session, update(Chunk).where(*_mine(claim)).values(done=done, total=total, unit=unit)):
         return False
-    jobs.advance(session, jobs.locked(session, claim.job))
+    jobs.advance(session, job)
     return True
 
 
@@ -96,6 +104,7 @@ def held(session: Session, claim: Claim) -> bool:
 
 def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool:
     """Write a chunk's result once, under its fence; False: somebody else has written or taken it."""
+    job = jobs.locked(session, claim.job)
     changed = (
         update(Chunk)
         .where(*_mine(claim))
@@ -104,7 +113,6 @@ def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool
     if not affected(session, changed):
         counters.add(session, "attempts", "lost")
         return False
-    job = jobs.locked(session, claim.job)
     uses.add(session, claim.tenant, "result", claim.job, digest)
     counters.add(session, "attempts", "succeeded")
     counters.add(session, "explain_seconds", claim.method, seconds)

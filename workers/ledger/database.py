@@ -6,9 +6,10 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     Connection,
@@ -20,15 +21,21 @@ from sqlalchemy import (
     event,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 
+from explainers.errors import InvalidRequest
+from workers.errors import NotFound
+
 BUSY_SECONDS = 30.0
+COLLISIONS = 4
+T = TypeVar("T")
 
 
 class now(FunctionElement[float]):  # noqa: N801  a function of SQL, written as such
@@ -64,6 +71,8 @@ class Database:
         self.engine = _engine(url, pooled=not forks)
         self._guard: AbstractContextManager[Any] = _forking if forks else nullcontext()
         self._writer = self.engine.execution_options(immediate=True)
+        sees = {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**sees)
 
     def close(self) -> None:
         """Close every connection."""
@@ -72,8 +81,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session that sees one state of the ledger and changes nothing."""
-        with self._guard, Session(self.engine) as session:
-            yield session
+        with self._guard, Session(self._reader) as session:
+            try:
+                yield session
+            except DataError as e:
+                # PostgreSQL holds no NUL and no number beyond its type: what is asked for cannot be there
+                raise NotFound("there is nothing of this name or number") from e
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -83,9 +96,27 @@ class Database:
             closing(self._locked()) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
-            yield session
-            session.flush()
+            try:
+                yield session
+                session.flush()
+                for work in session.info.pop("at_end", {}).values():
+                    work(session)
+            except DataError as e:
+                raise InvalidRequest(
+                    "the request holds a NUL, or a number or name that is too long to be kept"
+                ) from e
             connection.commit()
+
+    def change(self, work: Callable[[Session], T]) -> T:
+        """Do something that writes; where another writes the same rows at the same instant, look again and repeat."""
+        for left in reversed(range(COLLISIONS)):
+            try:
+                with self.write() as session:
+                    return work(session)
+            except (IntegrityError, OperationalError) as e:
+                if not left or not _collided(e):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _locked(self) -> Connection:
         """Begin a writing transaction; SQLite's lock times out rarely under load, and is then asked for again."""
@@ -102,9 +133,26 @@ class Database:
                 time.sleep(random.uniform(0.005, 0.05))
 
 
+def _collided(error: IntegrityError | OperationalError) -> bool:
+    # 40P01: PostgreSQL ended one of two transactions that waited for each other
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) == "40P01"
+
+
 def clock(session: Session) -> float:
     """Return the ledger's time."""
     return session.scalars(select(now())).one()
+
+
+def exclusive(session: Session, deed: str) -> None:
+    """Do this deed in one transaction at a time; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        number = zlib.crc32(f"onnxplain {deed}".encode())
+        session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def at_end(session: Session, name: str, work: Callable[[Session], None]) -> None:
+    """Do this as the last thing of a writing transaction: rows that all share are locked for the shortest time."""
+    session.info.setdefault("at_end", {})[name] = work
 
 
 def affected(session: Session, statement: Executable) -> int:

@@ -47,7 +47,8 @@ def ended(session: Session, tenant: str, id: str) -> bool:
 
 def locked(session: Session, id: str) -> Job:
     """Return a job that nobody else changes until this transaction ends."""
-    return session.scalars(select(Job).where(Job.id == id).with_for_update()).one()
+    fresh = select(Job).where(Job.id == id).with_for_update().execution_options(populate_existing=True)
+    return session.scalars(fresh).one()
 
 
 def page(

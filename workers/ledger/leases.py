@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from workers.tables import Lease
 
-from .database import affected, insert, now
+from .database import insert, now
 
 
 def take(session: Session, name: str, holder: str, seconds: float) -> bool:
@@ -15,4 +15,6 @@ def take(session: Session, name: str, holder: str, seconds: float) -> bool:
     row = insert(session, Lease).values(name=name, holder=holder, until=now() + seconds)
     free = or_(Lease.holder == holder, Lease.until < now())
     mine = {"holder": holder, "until": now() + seconds}
-    return affected(session, row.on_conflict_do_update(index_elements=["name"], set_=mine, where=free)) > 0
+    taken = row.on_conflict_do_update(index_elements=["name"], set_=mine, where=free)
+    # what was changed, not how much: psycopg does not count the rows of an INSERT made this way
+    return session.execute(taken.returning(Lease.name)).first() is not None

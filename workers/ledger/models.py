@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
@@ -102,6 +104,7 @@ def keep_dataset(session: Session, dataset: Dataset, digests: list[str]) -> tupl
     if found is not None:
         return found, False
     dataset.created = clock(session)
+    dataset.size = sum(math.prod(a["shape"]) * np.dtype(a["dtype"]).itemsize for a in dataset.arrays)
     session.add(dataset)
     for digest in digests:
         uses.add(session, dataset.tenant, "dataset", f"{dataset.tenant}/{dataset.id}", digest)

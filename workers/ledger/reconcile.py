@@ -50,11 +50,15 @@ def dead_neighbours(session: Session, settings: Settings, host: str, alive: Call
 def _put_back(
     session: Session, settings: Settings, label: str, detail: str, where: list[ColumnElement[bool]]
 ) -> int:
-    lost = select(Chunk.id).where(Chunk.state == "running", *where).order_by(Chunk.id).limit(BATCH)
-    ids = list(session.scalars(lost))
-    for number in ids:
-        chunk = session.get_one(Chunk, number, populate_existing=True)
-        job = jobs.locked(session, chunk.job)
+    lost = select(Chunk.id, Chunk.job).where(Chunk.state == "running", *where)
+    ids = [(row.id, row.job) for row in session.execute(lost.order_by(Chunk.job, Chunk.id).limit(BATCH))]
+    for number, of in ids:
+        job = jobs.locked(session, of)
+        # it may have ended or been claimed until the lock was ours
+        still = select(Chunk).where(Chunk.id == number, Chunk.state == "running", *where)
+        chunk = session.scalars(still.execution_options(populate_existing=True)).first()
+        if chunk is None:
+            continue
         if job.state in OPEN_JOB:
             claims.crashed(session, job, chunk, Crashed(detail), settings)
         else:
@@ -70,7 +74,7 @@ def unclaimed(session: Session, settings: Settings) -> int:
     capped = case((Chunk.publications > BACKOFF, BACKOFF), else_=Chunk.publications)
     waits = settings.republish_seconds * literal(1).op("<<")(capped - 1)
     stale = select(Chunk).where(Chunk.state == "queued", Chunk.published < now() - waits).limit(BATCH)
-    found = list(session.scalars(stale))
+    found = list(session.scalars(stale.with_for_update(skip_locked=True)))
     for chunk in found:
         chunk.published = None
         counters.add(session, "reconciled", "republished")

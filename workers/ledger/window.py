@@ -1,18 +1,25 @@
-"""The publishing window: at most twice the slots of a queue are with the broker, by priority, then in turns by tenant."""
+"""The publishing window: at most twice the slots of a queue are with the broker, by priority, then in turns by tenant.
+
+Who draws may hold a job already, and others wait for the draw with a job in hand: rows that are locked are skipped, never
+waited for. Whoever holds them draws next, or the reconciler does.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from workers.settings import Settings
 from workers.tables import OPEN_CHUNK, OPEN_JOB, Chunk, Job, Turn
 
 from . import chunks, workers
-from .database import clock, insert, pairs
+from .database import clock, exclusive, insert, pairs
 from .jobs import LEVELS
+
+T = TypeVar("T", Chunk, Job)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class _Lane:
 
 def draw(session: Session, settings: Settings, queue: str) -> list[Ticket]:
     """Choose the chunks that come into the window of a queue now, and mark them as published."""
+    exclusive(session, "draw")
     slots = workers.slots(session, queue, settings.heartbeat_seconds) or settings.slots
     tickets: list[Ticket] = []
     for level in LEVELS.values():
@@ -46,7 +54,8 @@ def _fill(session: Session, settings: Settings, lane: _Lane, size: int) -> list[
     if not (waiting := _waiting(session, lane)):
         return tickets
     inside, turns = _inside(session, lane), _turns(session, lane)
-    room = size - sum(inside.values())
+    room, most = size - sum(inside.values()), settings.quota_running or size
+    waiting = {t for t in waiting if inside.get(t, 0) < most}
     while len(tickets) < room and waiting:
         tenant = min(waiting, key=lambda t: (inside.get(t, 0), turns.get(t, 0.0), t))
         chunk = _next(session, settings, lane, tenant)
@@ -55,6 +64,8 @@ def _fill(session: Session, settings: Settings, lane: _Lane, size: int) -> list[
             continue
         turns[tenant] = _publish(session, chunk)
         inside[tenant] = inside.get(tenant, 0) + 1
+        if inside[tenant] >= most:
+            waiting.discard(tenant)
         tickets.append(Ticket(chunk.id, lane.queue, lane.level))
     return tickets
 
@@ -105,7 +116,7 @@ def _next(session: Session, settings: Settings, lane: _Lane, tenant: str) -> Chu
         Chunk.queue == lane.queue, Chunk.level == lane.level, Chunk.tenant == tenant, Chunk.state == "queued",
         Chunk.published.is_(None),
     )  # fmt: skip
-    chunk = session.scalars(put_back.order_by(Chunk.id).limit(1)).first()
+    chunk = session.scalars(_unlocked(put_back.order_by(Chunk.id))).first()
     if chunk is not None:
         return chunk
     cuttable = select(Job).where(
@@ -115,5 +126,10 @@ def _next(session: Session, settings: Settings, lane: _Lane, tenant: str) -> Chu
         Job.state.in_(OPEN_JOB),
         Job.cut < Job.items,
     )
-    job = session.scalars(cuttable.order_by(Job.id).limit(1).with_for_update()).first()
+    job = session.scalars(_unlocked(cuttable.order_by(Job.id))).first()
     return None if job is None else chunks.cut(session, job, settings.chunk_seconds)
+
+
+def _unlocked(rows: Select[T]) -> Select[T]:
+    """Take the first of these that nobody else holds, as it is now."""
+    return rows.limit(1).with_for_update(skip_locked=True).execution_options(populate_existing=True)
