@@ -57,8 +57,21 @@ def account(found: Account, card: Card, *, rules: bool = False) -> None:
         console.print(
             table(("node", "operator", "rule"), [(r.node, r.operator, r.rule) for r in found.rules])
         )
+    if rules and found.ledger:
+        console.print(table(("node", "relevance in", "out", "absorbed", "unexplained"), _ledger(found)))
     for warning in found.warnings:
         console.print(f"warning: {warning}", style="yellow")
+
+
+def _ledger(found: Account) -> list[tuple[str, object, object, str, object]]:
+    """Return each node's books, all items together."""
+    rows: list[tuple[str, object, object, str, object]] = []
+    for entry in found.ledger:
+        absorbed = ", ".join(f"{k} {sum(v):.4g}" for k, v in entry.absorbed.items() if any(v))
+        rows.append(
+            (entry.node, sum(entry.relevance_in), sum(entry.relevance_out), absorbed, sum(entry.unexplained))
+        )
+    return rows
 
 
 def _facts(found: Account) -> list[tuple[str, object]]:
