@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     item_evaluations: int = Field(
         10_000_000, gt=0, description="Greatest estimated number of model evaluations per item."
     )
+    job_hours: float = Field(
+        240.0, gt=0, description="Greatest estimated time of one job, if one slot did all of it."
+    )
     result_days: float = Field(30.0, gt=0, description="How long results are kept.")
     result_cache: bool = Field(True, description="Answer a job that was done before with its result.")
     idempotency_hours: float = Field(48.0, gt=0, description="How long an idempotency key is remembered.")

@@ -13,12 +13,13 @@ import numpy as np
 
 import explainers
 from explainers import signature
-from explainers.errors import InvalidRequest, ResourceLimit
+from explainers.errors import InvalidRequest
 from explainers.types import Array, Arrays, ModelDescription, TensorSpec
 
 from . import arrays as npy
 from .binding import bind
 from .blobs import Blobs
+from .cost import check_cost
 from .ledger.jobs import LEVELS
 from .ledger.times import new_id
 from .records import DatasetRecord, ModelRecord, Submission
@@ -71,12 +72,7 @@ def prepare(
     inputs = _inputs(model, submission, dataset, blobs)
     signature.check(model.description, request, inputs.items)
     evaluations = signature.evaluations(request, inputs.sample, model.description, model.card)
-    if evaluations > settings.item_evaluations:
-        raise ResourceLimit(
-            f"about {evaluations} model evaluations per item are above the limit of {settings.item_evaluations}; "
-            "take fewer samples or larger windows",
-            pointer="/params",
-        )
+    check_cost(evaluations, guess(model.description, 1), inputs.items, settings)
     return _job(model, submission, request, inputs, evaluations, settings)
 
 

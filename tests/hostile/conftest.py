@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import httpx
+import psutil
 import pytest
 
 INSIDE = re.compile(r"Traceback|\.py\b|/tmp|/usr|/home|/root|site-packages|0x[0-9a-f]{6,}")
@@ -33,3 +34,28 @@ def refused() -> Callable[..., dict]:
         return answer.json()
 
     return check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _grows_by_little(request) -> Iterator[None]:
+    """Hold the memory of worker and web processes over the whole suite to what it was at its start, and 50 MB."""
+    stack = request.getfixturevalue("service_stack")
+    request.getfixturevalue("web").get("/v1/methods")
+    before = _resident(stack)
+    yield
+    grown = {kind: size - before[kind] for kind, size in _resident(stack).items()}
+    assert max(grown.values()) < 50 << 20, grown
+
+
+def _resident(stack) -> dict[str, int]:
+    """Return the bytes that the processes which never open a model hold, by kind."""
+    own = psutil.Process().children()
+    web = [p for parent in own if "gunicorn" in " ".join(parent.cmdline()) for p in (parent, *_kept(parent))]
+    worker = psutil.Process(stack.worker.pid)
+    groups = {"web": web, "worker": [worker, *_kept(worker)]}
+    assert groups["web"]
+    return {kind: sum(p.memory_info().rss for p in processes) for kind, processes in groups.items()}
+
+
+def _kept(parent: psutil.Process) -> list[psutil.Process]:
+    return [p for p in parent.children() if "workers.runner" not in " ".join(p.cmdline())]

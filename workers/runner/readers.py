@@ -89,6 +89,8 @@ def _npz(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limit: int) -
     for name, member in zip(names, members, strict=True):
         with archive.open(member) as file:
             out[name] = npy.read(file, limit)
+            if file.tell() != member.file_size:
+                raise InputUnreadable("a file in the archive is not as long as the archive says")
         limit -= out[name].nbytes
     return Table(out)
 
@@ -152,6 +154,8 @@ def _numbers(rows: list[list[str]]) -> Array:
     try:
         return np.array(rows, dtype=np.float64).astype(np.float32)
     except ValueError:
+        if any("\0" in cell for row in rows for cell in row):
+            raise InputUnreadable("the table holds zero bytes; save it as text in UTF-8") from None
         return np.array(rows, dtype=str)
 
 
