@@ -18,7 +18,7 @@ from workers.embedded import Embedded, Part, worker
 from workers.keys import keys_exist
 from workers.settings import Settings
 
-from .listening import BindRefused, listen
+from .listening import BindRefused, is_loopback, listen
 
 READY_SECONDS = 60.0
 
@@ -62,6 +62,9 @@ def serve(data: Path | None, host: str, port: int, workers: int | None) -> None:
         listener = listen(host, port, lambda: keys_exist(settings))
     except BindRefused as e:
         raise click.UsageError(str(e)) from e
+    if not is_loopback(host):
+        # strangers may send models: none runs where its cage cannot be closed
+        settings = settings.model_copy(update={"cage": "required"})
     with listener:
         _run(settings, listener)
 
