@@ -75,6 +75,20 @@ def _run() -> None:
     explainers.explain(model, {"x": np.ones((2, 2), "f4")}, "gradient", threads=1)
 
 
+def _fits() -> None:
+    """Load what methods fit and smooth with, and fit once."""
+    for name in ("scipy.ndimage", "scipy.stats.mstats", "sklearn.linear_model"):
+        importlib.import_module(name)
+    from scipy.stats import truncnorm
+    from sklearn.linear_model import LinearRegression, Ridge, lars_path
+
+    x, y = np.eye(3), np.arange(3.0)
+    LinearRegression().fit(x, y)
+    Ridge().fit(x, y)
+    lars_path(x, y)
+    truncnorm(-1, 1).ppf(0.5)
+
+
 def _segment() -> None:
     import scipy.ndimage
     from skimage.segmentation import slic
@@ -140,7 +154,7 @@ def _plain_account() -> dict[str, Any]:
 
 
 _STEPS: dict[str, list[Callable[[], None]]] = {
-    "explain": [_engine, _run, _segment, _random, _pictures],
+    "explain": [_engine, _fits, _run, _segment, _random, _pictures],
     "look": [_engine, _run, _pictures, _parquet],
     "draw": [_pictures, _draw],
 }
