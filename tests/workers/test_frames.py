@@ -26,7 +26,7 @@ ARRAYS = {
 @pytest.fixture
 def ends():
     a, b = socket.socketpair()
-    one, two = Channel(a), Channel(b)
+    one, two = Channel(a), Channel(b, descriptors=True)
     yield one, two, a
     one.close()
     two.close()
