@@ -115,7 +115,9 @@ class WeightedScores:
         # single precision within a block, double precision across blocks
         m = masks.reshape(len(masks), -1)
         self._first = self._first + ((scores * counts).astype(np.float32) @ m).astype(np.float64)
-        self._second = self._second + ((scores**2 * counts).astype(np.float32) @ np.square(m)).astype(np.float64)
+        self._second = self._second + ((scores**2 * counts).astype(np.float32) @ np.square(m)).astype(
+            np.float64
+        )
         self.count += int(counts.sum())
 
     @property

@@ -169,14 +169,19 @@ class LedgerEntry(Frozen):
     rule: str
     relevance_in: list[float]
     relevance_out: list[float]
-    absorbed: dict[str, list[float]] = Field(description="bias, stabilizer, empty, block, softmax, constant, quantiser.")
+    absorbed: dict[str, list[float]] = Field(
+        description="bias, stabilizer, empty, block, softmax, constant, quantiser."
+    )
     size: list[float] = Field(description="Sum of absolute relevance, in or out, whichever is greater.")
     unexplained: list[float] = Field(description="In minus out minus all that was absorbed: rounding.")
 
     @classmethod
     def merge(cls, entries: Sequence[LedgerEntry]) -> LedgerEntry:
         """Join the books of one node over consecutive runs of items."""
-        lists = {k: [v for e in entries for v in getattr(e, k)] for k in ("relevance_in", "relevance_out", "size", "unexplained")}
+        lists = {
+            k: [v for e in entries for v in getattr(e, k)]
+            for k in ("relevance_in", "relevance_out", "size", "unexplained")
+        }
         absorbed = {k: [v for e in entries for v in e.absorbed[k]] for k in entries[0].absorbed}
         return entries[0].model_copy(update={**lists, "absorbed": absorbed})
 
@@ -212,7 +217,9 @@ class Account(BaseModel):
         [], description="Nodes whose output is piecewise constant and passed nothing back."
     )
     rules: list[NodeRule] = Field([], description="Which rule took which node.")
-    ledger: list[LedgerEntry] = Field([], description="Relevance in, out and absorbed at every node, from target to inputs.")
+    ledger: list[LedgerEntry] = Field(
+        [], description="Relevance in, out and absorbed at every node, from target to inputs."
+    )
     one_by_one: str = Field("", description="Why the items ran one by one; empty: they ran in batches.")
     facts: dict[str, Any] = Field({}, description="What else the method reports.")
     model_evaluations: int = 0
@@ -231,7 +238,9 @@ class Account(BaseModel):
                     name: [v for a in accounts for v in getattr(a, name)]
                     for name in ("score", "index", "attribution_sum")
                 },
-                "ledger": [LedgerEntry.merge(rows) for rows in zip(*(a.ledger for a in accounts), strict=False)],
+                "ledger": [
+                    LedgerEntry.merge(rows) for rows in zip(*(a.ledger for a in accounts), strict=False)
+                ],
                 "per_item": {k: [v for a in accounts for v in a.per_item.get(k, [])] for k in keys},
                 "model_evaluations": sum(a.model_evaluations for a in accounts),
                 "seconds": sum(a.seconds for a in accounts),

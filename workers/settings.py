@@ -80,7 +80,9 @@ class Settings(BaseSettings):
 
     model_bytes: int = Field(2 * GiB, gt=0, description="Greatest model, with its external data.")
     model_nodes: int = Field(
-        100_000, gt=0, description="Most nodes of a model, its functions written out and its branches counted."
+        100_000,
+        gt=0,
+        description="Most nodes of a model, its functions written out and its branches counted.",
     )
     model_depth: int = Field(8, gt=0, description="Deepest nesting of branches and loops in a model.")
     model_name_length: int = Field(1000, gt=0, description="Longest name of a node or tensor of a model.")

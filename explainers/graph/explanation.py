@@ -277,7 +277,9 @@ def _argmax_weights(op: Builder, target: ir.Value) -> ir.Value:
     return op.Cast(hit, to=int(target.dtype or ir.DataType.FLOAT))
 
 
-def _facts(op: Builder, graph: ir.Graph, target: ir.Value, weights: ir.Value, head: Head) -> dict[str, ir.Value]:
+def _facts(
+    op: Builder, graph: ir.Graph, target: ir.Value, weights: ir.Value, head: Head
+) -> dict[str, ir.Value]:
     score = op.Mul(target, weights)
     score.shape = target.shape
     facts = {"account.score": sum_per_item(op, score)}

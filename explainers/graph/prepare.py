@@ -37,7 +37,10 @@ def to_ir(proto: onnx.ModelProto) -> ir.Model:
 
 
 def prepare(
-    proto: onnx.ModelProto, shapes: Shapes, keep: Collection[str] = (), values: Mapping[str, np.ndarray] | None = None
+    proto: onnx.ModelProto,
+    shapes: Shapes,
+    keep: Collection[str] = (),
+    values: Mapping[str, np.ndarray] | None = None,
 ) -> ir.Model:
     """Return the model in one opset, its attributes explicit, its shapes inferred, its constants folded, in float32 or 64.
 
@@ -66,7 +69,11 @@ class _Start:
 
     def of(self, items: int) -> _Start:
         """Return the same with a number of items, to learn shapes from: weights are left as they are."""
-        return replace(self, folded=PROBED, shapes={n: [items if d == BATCH else d for d in s] for n, s in self.shapes.items()})
+        return replace(
+            self,
+            folded=PROBED,
+            shapes={n: [items if d == BATCH else d for d in s] for n, s in self.shapes.items()},
+        )
 
 
 def _agreed(start: _Start) -> Known:

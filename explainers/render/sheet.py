@@ -20,6 +20,8 @@ from .subject import Subject, limits, subject
 
 SIDE, GAP, HEAD, FOOT = 1.05, 0.28, 0.36, 1.0
 """Inches: a panel's side, the gap between items, the title's height, the height of the scales."""
+NARROW = 2.5
+"""Inches below which a scale has three ticks and says no unit."""
 
 
 def contact_sheet(
@@ -82,10 +84,15 @@ def _scales(figure: Figure, methods: dict[str, Subject]) -> None:
         axes = _axes(figure, GAP + at * each, top, each - 2 * GAP, 0.14)
         scale = ScalarMappable(zero_centred(drawn.limit), COLOURS)
         ends = "both" if drawn.clipped else "neither"
-        figure.colorbar(scale, cax=axes, orientation="horizontal", extend=ends, extendfrac=0.02)
-        axes.tick_params(labelsize=8, colors=INK)
-        write(axes.xaxis.label, f"{name.replace('_', ' ')}: {drawn.unit}")
-        axes.xaxis.label.set(fontsize=9, color=INK)
+        bar = figure.colorbar(scale, cax=axes, orientation="horizontal", extend=ends, extendfrac=0.02)
+        narrow = each < NARROW
+        if narrow:
+            bar.set_ticks([-0.7 * drawn.limit, 0, 0.7 * drawn.limit])
+            bar.ax.xaxis.set_major_formatter(lambda v, _: f"{v:.2g}")
+        axes.tick_params(labelsize=7 if narrow else 8, colors=INK)
+        label = name.replace("_", " ")
+        write(axes.xaxis.label, label if narrow else f"{label}: {drawn.unit}")
+        axes.xaxis.label.set(fontsize=8 if narrow else 9, color=INK)
 
 
 def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

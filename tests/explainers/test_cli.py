@@ -105,7 +105,7 @@ def test_parameters_and_target_reach_the_method(out):
 
 
 WRONG = [
-    (["--method", "nope"], 2, "no method is called 'nope'; there are: gradient"),
+    (["--method", "nope"], 2, "no method is called 'nope'; there are: deconvnet"),
     (["--param", "atx=3"], 2, "gradient has no parameter 'atx'; did you mean 'at'?"),
     (["--param", "at"], 2, "'at' has no value; write it as NAME=VALUE"),
     (["--params", "[1]"], 2, "is no JSON object"),

@@ -212,7 +212,11 @@ def test_a_job_that_waits_is_cancelled_and_has_no_result(url, client, model, pix
 
 def test_the_key_comes_from_a_file(url, tmp_path):
     (tmp_path / "key").write_text("secret\n")
-    assert command(url, "status", "--key-file", tmp_path / "key").exit_code == 0
+    done = command(url, "status", "--key-file", tmp_path / "key")
+
+    # a service without keys is open, but a key that it does not know was meant for another one
+    assert (done.exit_code, command(url, "status").exit_code) == (1, 0)
+    assert "needs a key that is known" in done.stderr
 
 
 def test_a_refused_job_is_a_wrong_request(url):

@@ -16,7 +16,8 @@ from explainers.testing import check_gradient, gradient_model, runtime
 from explainers.testing import reference as reference_run
 
 ROWS: list[Case] = [
-    row for module in pkgutil.iter_modules(reference.rows.__path__)
+    row
+    for module in pkgutil.iter_modules(reference.rows.__path__)
     for row in importlib.import_module(f"reference.rows.{module.name}").ROWS
 ]
 NAMES = [f"{row.name}#{i}" for i, row in enumerate(ROWS)]
@@ -44,12 +45,16 @@ def test_it_is_the_slope(row):
     check(row, None)
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if not r.fixed], ids=[n for n, r in zip(NAMES, ROWS) if not r.fixed])
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if not r.fixed], ids=[n for n, r in zip(NAMES, ROWS, strict=True) if not r.fixed]
+)
 def test_it_is_the_slope_with_an_open_batch(row):
     check(row, symbolic(row))
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r.fixed], ids=[n for n, r in zip(NAMES, ROWS) if r.fixed])
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.fixed], ids=[n for n, r in zip(NAMES, ROWS, strict=True) if r.fixed]
+)
 def test_what_must_be_known_is_asked_for(row):
     with pytest.raises(ValueError, match="must be known"):
         check(row, symbolic(row))
@@ -63,13 +68,18 @@ def runnable(row: Case) -> bool:
 
 
 @pytest.mark.parametrize(
-    "row", [r for r in ROWS if runnable(r)], ids=[n for n, r in zip(NAMES, ROWS) if runnable(r)])
+    "row", [r for r in ROWS if runnable(r)], ids=[n for n, r in zip(NAMES, ROWS, strict=True) if runnable(r)]
+)
 def test_it_runs_on_onnxruntime(row):
     """In float32, with an open batch, the compiled graph gives what ONNX's reference implementation makes of it."""
     model, feeds = row.model(), row.feeds()
     compiled = gradient_model(model, shapes=None if row.fixed else symbolic(row))
     wanted = {i.name for i in compiled.graph.input}
-    ones = {f"cotangent.{n}": np.ones_like(y) for n, y in runtime(model)(feeds).items() if f"cotangent.{n}" in wanted}
+    ones = {
+        f"cotangent.{n}": np.ones_like(y)
+        for n, y in runtime(model)(feeds).items()
+        if f"cotangent.{n}" in wanted
+    }
     given = runtime(compiled)(feeds | ones)
     for name, a in reference_run(compiled)(feeds | ones).items():
         np.testing.assert_allclose(given[name], a, rtol=2e-3, atol=2e-4, err_msg=name)
@@ -89,17 +99,33 @@ SPECIAL = {
     "HardSwish at its ends": ("HardSwish", [[-3.0, 3.0]], {}, [[0.0, 1.0]]),
     "Shrink at its threshold": ("Shrink", [[0.5, -0.5]], {"lambd": 0.5}, [[0.0, 0.0]]),
     "GlobalMaxPool at a tie": ("GlobalMaxPool", [[[1.0, 3.0, 3.0]]], {}, [[[0.0, 1.0, 0.0]]]),
-    "MaxPool at a tie": ("MaxPool", [[[2.0, 2.0, 1.0, 2.0]]], {"kernel_shape": [2], "strides": [2]}, [[[1.0, 0.0, 0.0, 1.0]]]),
+    "MaxPool at a tie": (
+        "MaxPool",
+        [[[2.0, 2.0, 1.0, 2.0]]],
+        {"kernel_shape": [2], "strides": [2]},
+        [[[1.0, 0.0, 0.0, 1.0]]],
+    ),
     "ReduceMax at a tie": ("ReduceMax", [[2.0, 2.0, 1.0]], {"keepdims": 0}, [[1.0, 0.0, 0.0]]),
     "ReduceMin at a tie": ("ReduceMin", [[2.0, 1.0, 1.0]], {"keepdims": 0}, [[0.0, 1.0, 0.0]]),
     "ReduceL2 at the origin": ("ReduceL2", [[0.0, 0.0]], {"keepdims": 0}, [[0.0, 0.0]]),
     "LpNormalization at the origin": ("LpNormalization", [[0.0, 0.0]], {}, [[0.0, 0.0]]),
-    "LpPool of zeros": ("LpPool", [[[0.0, 0.0, 3.0, 4.0]]], {"kernel_shape": [2], "strides": [2]}, [[[0.0, 0.0, 0.6, 0.8]]]),
+    "LpPool of zeros": (
+        "LpPool",
+        [[[0.0, 0.0, 3.0, 4.0]]],
+        {"kernel_shape": [2], "strides": [2]},
+        [[[0.0, 0.0, 0.6, 0.8]]],
+    ),
 }
 PAIRS = {
     "Max": ("Max", [1.0, 2.0, 3.0], [1.0, 5.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]),
     "Min": ("Min", [1.0, 2.0, 3.0], [1.0, 5.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]),
-    "Pow": ("Pow", [0.0, 0.0, 0.0, -2.0, -2.0], [0.0, 0.5, 3.0, 3.0, 0.0], [0.0, 0.0, 0.0, 12.0, 0.0], [0.0] * 5),
+    "Pow": (
+        "Pow",
+        [0.0, 0.0, 0.0, -2.0, -2.0],
+        [0.0, 0.5, 3.0, 3.0, 0.0],
+        [0.0, 0.0, 0.0, 12.0, 0.0],
+        [0.0] * 5,
+    ),
     "PRelu": ("PRelu", [0.0, -2.0], [0.3, 0.3], [1.0, 0.3], [0.0, -2.0]),
     "Div": ("Div", [1.0, 0.0], [2.0, 4.0], [0.5, 0.25], [-0.25, 0.0]),
 }
@@ -107,7 +133,9 @@ PAIRS = {
 
 def gradients(row: Case, cotangent: float = 1.0) -> list[np.ndarray]:
     compiled = gradient_model(row.model())
-    ones = {f"cotangent.{n}": np.full_like(y, cotangent) for n, y in runtime(row.model())(row.feeds()).items()}
+    ones = {
+        f"cotangent.{n}": np.full_like(y, cotangent) for n, y in runtime(row.model())(row.feeds()).items()
+    }
     found = runtime(compiled)(row.feeds() | ones)
     return [found[f"gradient.x{i}"] for i in row.explained]
 
@@ -129,7 +157,9 @@ def test_the_choice_between_two_inputs_is_the_documented_one(name):
 @pytest.mark.parametrize("operator", ["Log", "Reciprocal", "Sqrt", "Asin", "Acos"])
 def test_nothing_arrives_where_nothing_is_sent(operator):
     """A masked branch sends zeros; they do not become NaN where the slope is infinite."""
-    (found,) = gradients(Case(operator, (np.array([1.0 if operator[0] == "A" else 0.0], np.float32),)), cotangent=0.0)
+    (found,) = gradients(
+        Case(operator, (np.array([1.0 if operator[0] == "A" else 0.0], np.float32),)), cotangent=0.0
+    )
     assert found == [0.0]
 
 

@@ -66,7 +66,9 @@ def _evaluate(node: ir.Node, largest: int) -> Numbers | None:
         size > largest or out.shape is None or not all(isinstance(d, int) for d in out.shape)
     ):
         return None
-    feeds: dict[str, Any] = {v.name: v.const_value.numpy() for v in inputs if v.name and v.const_value is not None}
+    feeds: dict[str, Any] = {
+        v.name: v.const_value.numpy() for v in inputs if v.name and v.const_value is not None
+    }
     version = node.graph.opset_imports.get("", 23) if isinstance(node.graph, ir.Graph) else 23
     try:
         evaluator = ReferenceEvaluator(ir.to_proto(node), opsets={"": version})
