@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
 
-from ..errors import InvalidRequest
+from ..errors import ExplainError, InvalidRequest
 from ..graph.backward import Cotangents, backward
 from ..graph.explanation import ExplanationGraph
+from ..graph.leaves import leaves
 from ..graph.paths import node_name
 from ..graph.table import Backward, key
 from ..types import NodeRule
@@ -44,6 +46,7 @@ class Relevance:
         self.signs = Signs()
         self.ledger = Ledger(self.op, self.graph.target) if self.params.ledger else None
         self.sources = [v for leaf in self.graph.leaves for v in leaf.values]
+        self.ends = set(self.sources)
         self.boxes = {
             leaf.name: bounds.of_input(leaf.name, self.params.low, self.params.high, self.graph.card)
             for leaf in self.graph.leaves
@@ -55,7 +58,7 @@ class Relevance:
 
     def attributions(self, start: ir.Value) -> dict[str, ir.Value]:
         """Return one array per input: what arrives there of the relevance that starts at the target."""
-        whole = self._trace(self.sources, [self.graph.target])
+        whole = self._whole()
         assign(whole, self.composite, self.numbers, named=self.named)
         self._stand_in(whole)
         self._report(whole)
@@ -70,6 +73,21 @@ class Relevance:
         if self.ledger is not None:
             self.graph.facts["account.ledger"], self.graph.ledger = self.ledger.close()
         return self.graph.attributions(per_leaf, lambda x, r: r)
+
+    def _whole(self) -> Plan:
+        """Plan the way to the inputs, also where only an inner tensor is asked for.
+
+        Which layer is first, and what is known of its values, does not depend on where one looks. An inner tensor is the
+        end of the way only where the inputs cannot be reached.
+        """
+        if any(leaf.kind == "inner" for leaf in self.graph.leaves):
+            inputs = [v for leaf in leaves(self.graph.model.graph)[0] for v in leaf.values]
+            with suppress(ExplainError):
+                plan = self._trace(inputs, [self.graph.target])
+                if set(self.sources) <= plan.active:
+                    self.ends = set(inputs)
+                    return plan
+        return self._trace(self.sources, [self.graph.target])
 
     def _trace(self, sources: Sequence[ir.Value], targets: Sequence[ir.Value]) -> Plan:
         plan = trace(
@@ -152,7 +170,7 @@ class Relevance:
         """Go from the seeds to the ends with the rules of the whole plan."""
         part = (
             self._trace(ends, list(seeds))
-            if set(ends) != set(self.sources) or self.graph.target not in seeds
+            if set(ends) != self.ends or self.graph.target not in seeds
             else whole
         )
         nodes = [n for n in part.nodes if n in whole.families]

@@ -80,11 +80,37 @@ def test_excitation_backprop_and_inner_deep_taylor_are_alpha1_beta0_without_bias
     expected = explain(loaded, x, "lrp", composite="alpha1_beta0", bias="drop", **where)[where["at"]]
     excited = explain(loaded, x, "excitation_backprop", **where)[where["at"]]
     np.testing.assert_allclose(excited, expected, rtol=1e-5)
-    score = explainers.explain(loaded, x, "gradient", {}, target=1).account.score
+    positive = np.array(explainers.explain(loaded, x, "gradient", {}, target=1).account.score) > 0
     taylor = explain(loaded, x, "deep_taylor", **where)[where["at"]]
-    # the operator that reads the inner tensor is the first: a real input has w²
-    assert taylor.shape == expected.shape
-    assert not taylor[np.array(score) <= 0].any()
+    # the expansion starts at max(f, 0)
+    np.testing.assert_allclose(taylor[positive], expected[positive], rtol=1e-5)
+    assert not taylor[~positive].any()
+
+
+def test_what_reaches_an_inner_tensor_does_not_depend_on_its_being_asked_for(loaded, x):
+    where = inner(loaded)
+    for composite in ("epsilon_plus_flat", "epsilon_gamma_box"):
+        params = (
+            {"composite": composite, "low": -5.0, "high": 5.0}
+            if "box" in composite
+            else {"composite": composite}
+        )
+        found = explain(loaded, x, "lrp", at=where, **params)[where]
+        plain = composite.removesuffix("_flat").removesuffix("_box")
+        # only the first convolution differs between a composite and its form with flat or box, and it lies before
+        expected = explain(
+            loaded,
+            x,
+            "lrp",
+            at=where,
+            composite="epsilon_plus"
+            if plain == "epsilon_plus"
+            else [
+                {"match": {"operator": "Conv"}, "rule": "gamma"},
+                {"match": {"family": "linear"}, "rule": "epsilon"},
+            ],
+        )[where]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_deep_taylor_starts_at_the_positive_score_and_conserves_it(x):
