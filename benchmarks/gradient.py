@@ -1,4 +1,4 @@
-"""The input gradient against the bare forward pass and PyTorch's autograd."""
+"""The input gradient against the bare forward pass, PyTorch's autograd and Captum."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from captum.attr import Saliency
 from torch import nn
 
 import explainers
@@ -35,7 +36,7 @@ def rows(threads: int = 2, rounds: int = 7) -> Iterator[dict[str, Any]]:
 
 
 def measure(network: nn.Module, shape: tuple[int, ...], threads: int, rounds: int) -> dict[str, float]:
-    """Return gradient/forward and PyTorch/gradient of one network, and the seconds to compile and build."""
+    """Return the ratios of one network, and the seconds to compile and build."""
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     model = explainers.load(networks.to_onnx(network, torch.from_numpy(x[:1])))
     run = Run(
@@ -57,6 +58,7 @@ def measure(network: nn.Module, shape: tuple[int, ...], threads: int, rounds: in
             "forward": lambda: forward.run({"input": x}),
             "gradient": lambda: explainer.run(feeds),
             "torch": lambda: torch.autograd.grad(network(leaf)[:, 3].sum(), leaf),
+            "captum": lambda: Saliency(network).attribute(torch.from_numpy(x), target=3, abs=False),
         },
         rounds,
     )
@@ -65,6 +67,7 @@ def measure(network: nn.Module, shape: tuple[int, ...], threads: int, rounds: in
     return {
         "gradient / forward": ratio(taken, "gradient", "forward"),
         "PyTorch / gradient": ratio(taken, "torch", "gradient"),
+        "Captum / gradient": ratio(taken, "captum", "gradient"),
         "forward s": float(np.median(taken["forward"])),
         "compile + build s": built,
         "distance from PyTorch": float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)),
