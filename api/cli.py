@@ -23,7 +23,7 @@ from .listening import BindRefused, is_loopback, listen
 READY_SECONDS = 60.0
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Folder of everything that is kept.  [default: $ONNXPLAIN_DATA, else onnxplain-data]",

@@ -29,6 +29,9 @@ from .settings import Settings
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""As in the engine's commands; a command keeps the names of its first call, whoever made it."""
+
 
 def on_data(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option --data, and as its first argument the settings."""
@@ -83,7 +86,7 @@ def _admin(settings: Settings) -> Iterator[Admin]:
 # ----- keys -----
 
 
-@click.group()
+@click.group(context_settings=HELP)
 def keys() -> None:
     """Make, list and revoke API keys.
 
@@ -136,7 +139,7 @@ def revoke(settings: Settings, key: str) -> None:
 # ----- admin -----
 
 
-@click.group()
+@click.group(context_settings=HELP)
 def admin() -> None:
     """Look after the ledger and what is stored."""
 
@@ -236,7 +239,7 @@ def restore(settings: Settings, file: Path) -> None:
 # ----- doctor -----
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @on_data
 def doctor(settings: Settings) -> None:
     """Look whether everything that the service needs is here; exit 1 where something is not."""
