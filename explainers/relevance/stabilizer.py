@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import onnx_ir as ir
+
+from ..ops.elementwise import STEEP
+
 
 @dataclass(frozen=True)
 class Stabilizer:
@@ -32,7 +36,7 @@ class Stabilizer:
         return self._signed(op, z, epsilon)
 
     def _signed(self, op: Any, z: Any, epsilon: Any) -> Any:
-        s = op.Sign(op.Add(op.Sign(z), 0.5))
+        s = _sign(op, z)
         if self.clip:
             return op.Mul(s, op.Max(op.Abs(z), epsilon))
         return op.Add(z, op.Mul(s, epsilon))
@@ -50,3 +54,13 @@ class Stabilizer:
         if self.epsilon == 0:
             return op.Mul(s, op.Cast(op.Not(op.Equal(z, 0.0)), to=int(z.dtype)))
         return s
+
+
+def _sign(op: Any, z: Any) -> Any:
+    """Return +1 where z ≥ 0 and -1 where z < 0.
+
+    One saturated HardSigmoid, which the runtime's CPU kernels compute in a fraction of the time of Sign, but not for float64.
+    """
+    if z.dtype != ir.DataType.FLOAT:
+        return op.Sign(op.Add(op.Sign(z), 0.5))
+    return op.Sub(op.Mul(op.HardSigmoid(z, alpha=STEEP, beta=1.0), 2.0), 1.0)
