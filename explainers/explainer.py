@@ -11,10 +11,11 @@ from .types import Arrays, Feeds
 
 @dataclass(frozen=True)
 class Place:
-    """Where sessions run: provider and threads (0: all cores)."""
+    """Where sessions run: provider, threads (0: all cores), and whether idle threads spin between two nodes of a graph."""
 
     provider: str = "cpu"
     threads: int = 0
+    spinning: bool = True
 
 
 @dataclass(frozen=True)

@@ -263,7 +263,7 @@ class Model:
 
     def _build(self, proto: onnx.ModelProto, place: Place) -> Session:
         self.builds += 1
-        return Session(proto, place.provider, place.threads)
+        return Session(proto, place.provider, place.threads, spinning=place.spinning)
 
 
 def _with_outputs(proto: onnx.ModelProto, extra: tuple[str, ...]) -> onnx.ModelProto:

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import itemwise
 from . import target as targets
+from .driving.rows import Rows
 from .errors import InvalidRequest, ResourceLimit
 from .explainer import Explainer, Place
 from .graph.build import Dims
@@ -18,7 +19,6 @@ from .graph.explanation import WEIGHTS, Head
 from .itemwise import Axes
 from .model import Model
 from .registry import Params, find
-from .rows import Rows
 from .signature import Request, target_spec
 from .types import Array, Arrays, Feeds
 

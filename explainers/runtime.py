@@ -26,7 +26,13 @@ class Session:
     """A model in ONNX Runtime, ready to run; deterministic for one thread count on the CPU."""
 
     def __init__(
-        self, model: bytes | onnx.ModelProto, provider: str = "cpu", threads: int = 0, *, whole: int = WHOLE
+        self,
+        model: bytes | onnx.ModelProto,
+        provider: str = "cpu",
+        threads: int = 0,
+        *,
+        spinning: bool = False,
+        whole: int = WHOLE,
     ) -> None:
         data, self._weights = (model, {}) if isinstance(model, bytes) else in_parts(model, whole)
         options = ort.SessionOptions()
@@ -35,7 +41,7 @@ class Session:
         options.enable_mem_pattern = False
         options.log_severity_level = 4
         options.add_session_config_entry("session.load_model_format", "ONNX")
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
         # a model of 152 bytes can ask for petabytes in a constant: never fold more than this
         options.add_session_config_entry(
             "optimization.constant_folding_max_output_size_in_bytes", str(FOLDED_BYTES)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ..coalitions import CoalitionParams, Game, sizes, tell
+from ..asking.blocks import Asker
+from ..asking.coalitions import CoalitionParams, Game, sizes, tell
+from ..asking.groups import gather
+from ..asking.shapley import exact, interactions, stacked, subsets
 from ..errors import InvalidRequest
-from ..groups import gather
 from ..registry import method
-from ..sampling import Asker
-from ..shapley import exact, interactions, stacked, subsets
 from ..types import Arrays
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..effort import BudgetParams, affordable, warn_of_rest
-from ..fills import FillParams, check_names, filler
-from ..groups import GroupParams, Groups, find_groups, gather, groups_of
+from ..asking.blocks import Asker, asked_about
+from ..asking.effort import BudgetParams, affordable, warn_of_rest
+from ..asking.fills import FillParams, check_names, filler
+from ..asking.groups import GroupParams, Groups, find_groups, gather, groups_of
 from ..registry import method
-from ..sampling import Asker, asked_about
 from ..types import Array, Arrays
 
 if TYPE_CHECKING:

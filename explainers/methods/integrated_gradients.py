@@ -55,7 +55,7 @@ def _evaluations(params: IntegratedGradientsParams, shapes: Mapping[str, Sequenc
 )
 def integrated_gradients(run: Run, params: IntegratedGradientsParams) -> Arrays:
     """Share the score's difference to a baseline among the inputs: distance times the mean gradient along the way."""
-    from ..path import Path, expect, integrate
+    from ..driving.path import Path, expect, integrate
 
     rows = run.rows("points/slopes", BackwardParams(explain_inputs=params.explain_inputs, at=params.at))
     if params.data is not None:

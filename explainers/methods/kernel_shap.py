@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ..coalitions import CoalitionParams, Game, sizes, tell
-from ..effort import Effort, EffortParams
+from ..asking.blocks import Asker
+from ..asking.coalitions import CoalitionParams, Game, sizes, tell
+from ..asking.effort import Effort, EffortParams
+from ..asking.groups import gather
+from ..asking.shapley import Regression, draw_pairs, of_size, size_weights, whole_sizes
 from ..errors import InvalidRequest
-from ..groups import gather
 from ..registry import method
-from ..sampling import Asker
-from ..shapley import Regression, draw_pairs, of_size, size_weights, whole_sizes
 from ..types import Array, Arrays
 
 if TYPE_CHECKING:

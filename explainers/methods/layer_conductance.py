@@ -50,8 +50,8 @@ def _evaluations(params: LayerConductanceParams, shapes: Mapping[str, Sequence[i
 )
 def layer_conductance(run: Run, params: LayerConductanceParams) -> Arrays:
     """Share the score's difference to a baseline among a layer's units: how they change along the way, times the gradient."""
-    from ..conductance import of_layer, of_unit
-    from ..path import Path
+    from ..driving.conductance import of_layer, of_unit
+    from ..driving.path import Path
 
     part = params.model_copy(update={"steps": 1, "rule": "trapezoid", "baseline": "zeros", "blur": None})
     rows = run.rows(f"layer_conductance/{'layer' if params.unit is None else 'unit'}", part)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ..asking.effort import EffortParams
+from ..asking.fills import BackgroundParams
+from ..asking.groups import Way
+from ..asking.surrogate import Distance, Selection
 from ..baselines import as_lists
-from ..effort import EffortParams
-from ..fills import BackgroundParams
-from ..groups import Way
 from ..registry import method
-from ..surrogate import Distance, Selection
 from ..types import Arrays
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class LimeParams(BackgroundParams, EffortParams):
 
 
 def _evaluations(params: LimeParams, shapes: Mapping[str, Sequence[int]]) -> int:
-    from ..neighbourhood import planned
+    from ..asking.neighbourhood import planned
 
     return planned(params, shapes) + 1
 
@@ -67,6 +67,6 @@ def _evaluations(params: LimeParams, shapes: Mapping[str, Sequence[int]]) -> int
 )
 def lime(run: Run, params: LimeParams) -> Arrays:
     """What each segment adds to the score near the item: a weighted sparse linear model of randomly covered copies."""
-    from ..neighbourhood import explain
+    from ..asking.neighbourhood import explain
 
     return explain(run, params)

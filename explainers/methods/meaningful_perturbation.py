@@ -58,8 +58,8 @@ def _evaluations(params: MeaningfulPerturbationParams, shapes: Mapping[str, Sequ
 )
 def meaningful_perturbation(run: Run, params: MeaningfulPerturbationParams) -> Arrays:
     """How much of each place a small and smooth mask must cover to bring the score down, found by descent."""
-    from ..descent import Descent, descend
-    from ..path import Path
+    from ..driving.descent import Descent, descend
+    from ..driving.path import Path
 
     rows = run.rows("points/slopes", BackwardParams(explain_inputs=params.explain_inputs, at=params.at))
     fill = BaselineParams(baseline=params.fill, blur=params.blur)

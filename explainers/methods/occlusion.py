@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from ..asking.blocks import Asker, asked_about
+from ..asking.effort import BudgetParams, affordable, warn_of_rest
+from ..asking.fills import FillParams, check_names, filler
 from ..baselines import subject
-from ..effort import BudgetParams, affordable, warn_of_rest
 from ..errors import InvalidRequest
-from ..fills import FillParams, check_names, filler
 from ..layout import card_of
 from ..registry import method
-from ..sampling import Asker, asked_about
 from ..types import Array, Arrays, InputCard
 
 if TYPE_CHECKING:

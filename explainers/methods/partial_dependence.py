@@ -33,7 +33,7 @@ class PartialDependenceParams(Params):
 
 
 def _evaluations(params: PartialDependenceParams, shapes: Mapping[str, Sequence[int]]) -> int:
-    from ..columns import planned
+    from ..asking.columns import planned
 
     return planned(params.features, params.grid, params.explain_inputs, shapes) + 1
 
@@ -46,7 +46,7 @@ def _evaluations(params: PartialDependenceParams, shapes: Mapping[str, Sequence[
 )
 def partial_dependence(run: Run, params: PartialDependenceParams) -> Arrays:
     """How the score follows one feature, item by item and on average over a data set; the inputs are the data set."""
-    from ..columns import chosen_columns, curves, grids
+    from ..asking.columns import chosen_columns, curves, grids
 
     columns = chosen_columns(run, params.features)
     return curves(run, columns, grids(run, columns, params.grid))

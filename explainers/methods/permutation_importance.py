@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from ..asking.groups import GroupParams, find_groups
+from ..asking.metrics import METRICS, Metric
 from ..baselines import as_lists
 from ..errors import InvalidRequest
-from ..groups import GroupParams, find_groups
-from ..metrics import METRICS, Metric
 from ..registry import method
 from ..types import Arrays
 
@@ -52,6 +52,6 @@ def _evaluations(params: PermutationImportanceParams, shapes: Mapping[str, Seque
 )
 def permutation_importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     """How much worse a model does on a data set when a feature is shuffled among the items; the inputs are the data set."""
-    from ..permutation import importance
+    from ..asking.permutation import importance
 
     return importance(run, params)

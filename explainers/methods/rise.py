@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ..effort import Effort, EffortParams
-from ..fills import FillParams, as_type, check_names, filler
+from ..asking.blocks import Asker, asked_about
+from ..asking.effort import Effort, EffortParams
+from ..asking.fills import FillParams, as_type, check_names, filler
+from ..asking.masks import Drawn, Masks, WeightedScores, is_smooth
 from ..layout import card_of
-from ..masks import Drawn, Masks, WeightedScores, is_smooth
 from ..registry import method
-from ..sampling import Asker, asked_about
 from ..types import Array, Arrays
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ..coalitions import CoalitionParams, Game, sizes, tell
-from ..effort import Effort, EffortParams, Mean
-from ..groups import gather
+from ..asking.blocks import Asker
+from ..asking.coalitions import CoalitionParams, Game, sizes, tell
+from ..asking.effort import Effort, EffortParams, Mean
+from ..asking.groups import gather
+from ..asking.shapley import marginals, prefixes
 from ..registry import method
-from ..sampling import Asker
-from ..shapley import marginals, prefixes
 from ..types import Array, Arrays
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def _evaluations(params: SimpleTaylorParams, shapes: Mapping[str, Sequence[int]]
 )
 def simple_taylor(run: Run, params: SimpleTaylorParams) -> Arrays:
     """Share the score by its first-order expansion at a root point nearby: distance to the root times the gradient there."""
-    from ..path import Path, find_roots
+    from ..driving.path import Path, find_roots
 
     rows = run.rows("points/slopes", BackwardParams(explain_inputs=params.explain_inputs, at=params.at))
     if params.root == "search":

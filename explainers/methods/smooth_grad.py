@@ -75,7 +75,7 @@ def _evaluations(params: SmoothGradParams, shapes: Mapping[str, Sequence[int]]) 
 )
 def smooth_grad(run: Run, params: SmoothGradParams) -> Arrays:
     """What remains of an explanation when the input is shaken: its mean, mean square or variance over noisy copies."""
-    from ..noise import Moments, driven_samples, noisy_blocks
+    from ..driving.noise import Moments, driven_samples, noisy_blocks
 
     inner, kind = inner_params(params), find_method(params.of)
     rows = run.rows(params.of if kind.compiled else "points/slopes", _points_of(kind, inner))

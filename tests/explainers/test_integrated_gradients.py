@@ -11,8 +11,8 @@ from reference import networks
 from reference.small_models import small_inputs, small_model
 
 import explainers
+from explainers.driving.path import quadrature
 from explainers.errors import InvalidRequest
-from explainers.path import quadrature
 
 
 def headless(model):

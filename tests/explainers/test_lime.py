@@ -7,11 +7,11 @@ import pytest
 from reference.tables import exported, iris, linear, network
 
 import explainers
+from explainers.asking.quartiles import columns, neighbours
+from explainers.asking.shapley import subsets
+from explainers.asking.surrogate import closeness, fit, usual_width
 from explainers.errors import InvalidRequest
-from explainers.quartiles import columns, neighbours
 from explainers.runtime import Session
-from explainers.shapley import subsets
-from explainers.surrogate import closeness, fit, usual_width
 
 W = np.array([2.0, -1.0, 0.0, 0.5, 3.0])
 

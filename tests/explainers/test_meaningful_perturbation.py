@@ -10,7 +10,7 @@ from reference.small_models import small_inputs, small_model
 from reference.tables import linear
 
 import explainers
-from explainers.descent import Cover, interpolation, variation, variation_slope
+from explainers.driving.descent import Cover, interpolation, variation, variation_slope
 from explainers.errors import InvalidRequest
 from explainers.runtime import Session
 

@@ -11,7 +11,7 @@ import onnx.parser
 import pytest
 
 import explainers
-from explainers.masks import Drawn, Masks
+from explainers.asking.masks import Drawn, Masks
 from explainers.types import InputCard
 
 IMAGE = InputCard(kind="image", layout="NCHW")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import explainers
+from explainers.asking.blocks import AHEAD, MOST_EVALUATIONS, Asker, ahead, candidates, fastest
+from explainers.asking.groups import GroupParams, find_groups, grid
 from explainers.errors import Cancelled, InvalidRequest, ResourceLimit
 from explainers.explainer import Place
-from explainers.groups import GroupParams, find_groups, grid
 from explainers.layout import Shapes
 from explainers.run import Run
-from explainers.sampling import AHEAD, MOST_EVALUATIONS, Asker, ahead, candidates, fastest
 from explainers.signature import evaluations, read_request
 from explainers.types import InputCard
 

@@ -10,8 +10,8 @@ from reference import networks
 from reference.small_models import small_inputs, small_model
 
 import explainers
+from explainers.driving.noise import Moments
 from explainers.errors import InvalidRequest
-from explainers.noise import Moments
 
 OF = [
     "gradient",

@@ -110,6 +110,8 @@ class Operations:
             self._progress,
             provider=fields["provider"],
             threads=fields["threads"],
+            # cores are shared with other runners, the ledger and the broker
+            spinning=False,
         )
         return {"account": found.account.model_dump(mode="json")}, found.arrays
 

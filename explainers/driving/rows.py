@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import InvalidRequest
-from .graph.points import Point, named_points
-from .registry import part
-from .types import Array, Arrays, Feeds
+from ..errors import InvalidRequest
+from ..graph.points import Point, named_points
+from ..registry import part
+from ..types import Array, Arrays, Feeds
 
 if TYPE_CHECKING:
-    from .explainer import Explainer
-    from .graph.explanation import ExplanationGraph
-    from .run import Run
+    from ..explainer import Explainer
+    from ..graph.explanation import ExplanationGraph
+    from ..run import Run
 
 BLOCK_BYTES = 1 << 26
 """Perturbed copies made at a time."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from .errors import InvalidRequest
+from ..errors import InvalidRequest
+from ..types import Array, Arrays
+from .blocks import Asker, asked_about
 from .fills import BackgroundParams, background_size, check_names, fillers
 from .groups import GroupParams, Groups, find_groups, groups_of
-from .sampling import Asker, asked_about
-from .types import Array, Arrays
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..run import Run
 
 
 class CoalitionParams(GroupParams, BackgroundParams):

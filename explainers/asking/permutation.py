@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import InvalidRequest
+from ..errors import InvalidRequest
+from ..signature import class_count, target_spec
+from ..types import Array, Arrays
 from .groups import groups_of
 from .metrics import METRICS, Metric, read_labels
-from .signature import class_count, target_spec
-from .types import Array, Arrays
 
 if TYPE_CHECKING:
-    from .methods.permutation_importance import PermutationImportanceParams
-    from .run import Run
+    from ..methods.permutation_importance import PermutationImportanceParams
+    from ..run import Run
 
 
 def importance(run: Run, params: PermutationImportanceParams) -> Arrays:

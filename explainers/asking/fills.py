@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from .baselines import BaselineParams, Given, Subject, as_lists, baseline, subject
-from .errors import InvalidRequest
-from .registry import Params
-from .types import Array, InputCard
+from ..baselines import BaselineParams, Given, Subject, as_lists, baseline, subject
+from ..errors import InvalidRequest
+from ..registry import Params
+from ..types import Array, InputCard
 
 
 class FillParams(Params):

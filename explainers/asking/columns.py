@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import InvalidRequest
+from ..errors import InvalidRequest
+from ..types import Array, Arrays
 from .fills import as_type
-from .types import Array, Arrays
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..run import Run
 
 MOST_COLUMNS = 512
 """Features that are moved where nobody names any."""

@@ -13,14 +13,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .errors import ResourceLimit
-from .layout import Shapes
-from .registry import Params, find
-from .types import Array, Arrays
+from ..errors import ResourceLimit
+from ..layout import Shapes
+from ..registry import Params, find
+from ..types import Array, Arrays
 
 if TYPE_CHECKING:
-    from .model import Model
-    from .run import Run
+    from ..model import Model
+    from ..run import Run
 
 T = TypeVar("T")
 Make = Callable[[int, int], Arrays]

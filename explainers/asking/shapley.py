@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .types import Array
+from ..types import Array
 
 
 def subsets(count: int) -> Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .types import Array
+from ..types import Array
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import InvalidRequest
-from .types import Array
+from ..errors import InvalidRequest
+from ..types import Array
 
 Metric = Literal["accuracy", "mse", "r2", "score"]
 

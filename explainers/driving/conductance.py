@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import InvalidRequest
+from ..errors import InvalidRequest
+from ..registry import part
+from ..types import Array, Arrays
 from .path import Path, blocks, integrate
-from .registry import part
-from .types import Array, Arrays
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from .graph.explanation import ExplanationGraph
-    from .methods.layer_conductance import LayerConductanceParams
+    from ..graph.explanation import ExplanationGraph
+    from ..methods.layer_conductance import LayerConductanceParams
 
 
 @part("layer_conductance/layer")
 def layer_slopes(graph: ExplanationGraph, params: LayerConductanceParams) -> dict[str, Any]:
     """Give the layer and the derivative by it."""
-    from .graph.cam import layer_gradient
-    from .graph.layer import find_layer
+    from ..graph.cam import layer_gradient
+    from ..graph.layer import find_layer
 
     layer = find_layer(graph, params.layer)
     return {f"value.{params.layer}": layer, f"slope.{params.layer}": layer_gradient(graph, layer)}
@@ -32,9 +32,9 @@ def layer_slopes(graph: ExplanationGraph, params: LayerConductanceParams) -> dic
 @part("layer_conductance/unit")
 def unit_slopes(graph: ExplanationGraph, params: LayerConductanceParams) -> dict[str, Any]:
     """Give the derivative by each point of what passes through one unit."""
-    from .graph.cam import layer_gradient
-    from .graph.layer import find_layer
-    from .graph.table import VJPS, key
+    from ..graph.cam import layer_gradient
+    from ..graph.layer import find_layer
+    from ..graph.table import VJPS, key
 
     layer = find_layer(graph, params.layer)
     g = layer_gradient(graph, layer)
@@ -50,7 +50,7 @@ def unit_slopes(graph: ExplanationGraph, params: LayerConductanceParams) -> dict
 
 
 def _mask(layer: ir.Value, params: LayerConductanceParams) -> Array:
-    from .graph.build import dimensions
+    from ..graph.build import dimensions
 
     dims = (dimensions(layer) or [None])[1:]
     lengths = [d for d in dims if isinstance(d, int)]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .graph.points import Point
+from ..graph.points import Point
+from ..types import Array, Arrays
 from .path import Path, blocks, subject_of
-from .types import Array, Arrays
 
 START = 0.5
 """Half of everything is shown at first."""

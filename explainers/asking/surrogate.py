@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .types import Array
+from ..types import Array
 
 Distance = Literal["cosine", "euclidean"]
 Selection = Literal["auto", "none", "forward", "lasso_path", "highest_weights"]

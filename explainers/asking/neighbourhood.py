@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..errors import InvalidRequest
+from ..layout import Shapes, card_of
+from ..types import Array, Arrays
+from .blocks import Asker, asked_about
 from .coalitions import Game
 from .effort import Effort
-from .errors import InvalidRequest
 from .fills import as_type, background_rows, background_size, check_names, fillers
 from .groups import GroupParams, Groups, find_groups, gather, groups_of
-from .layout import Shapes, card_of
 from .quartiles import Column, columns, neighbours
-from .sampling import Asker, asked_about
 from .surrogate import Surrogate, closeness, fit, usual_width
-from .types import Array, Arrays
 
 if TYPE_CHECKING:
-    from .methods.lime import LimeParams
-    from .run import Run
+    from ..methods.lime import LimeParams
+    from ..run import Run
 
 MOST_SEGMENTS = 4096
 """A surrogate inverts a matrix of so many rows."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from .baselines import as_lists, subject
-from .errors import InvalidRequest
-from .layout import Shapes, axes_of, card_of, is_image
-from .registry import Params
-from .types import Array, Arrays, InputCard
+from ..baselines import as_lists, subject
+from ..errors import InvalidRequest
+from ..layout import Shapes, axes_of, card_of, is_image
+from ..registry import Params
+from ..types import Array, Arrays, InputCard
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..run import Run
 
 Way = Literal["auto", "features", "channels", "grid", "windows", "slic"]
 

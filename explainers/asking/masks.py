@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .baselines import subject
-from .types import Array, InputCard
+from ..baselines import subject
+from ..types import Array, InputCard
 
 DISCRETE = ("tabular", "tokens", "text")
 

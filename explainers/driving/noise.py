@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InvalidRequest
-from .registry import Method, Params
+from ..errors import InvalidRequest
+from ..registry import Method, Params
+from ..signature import Request
+from ..types import Array, Arrays, Target
 from .rows import Rows
-from .signature import Request
-from .types import Array, Arrays, Target
 
 
 def noisy_blocks(rows: Rows, item: int, samples: int, noise: float) -> Iterator[Arrays]:
@@ -66,7 +66,7 @@ class Moments:
 
 def driven_samples(rows: Rows, kind: Method, params: Params) -> Callable[[Arrays, Array], Arrays]:
     """Return what explains noisy rows by a method that drives its own graphs: each row as an item of a run of its own."""
-    from .run import Run
+    from ..run import Run
 
     if any(p.opened for p in rows.points):
         raise InvalidRequest(

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .baselines import BaselineParams, Subject, baseline, check_names, subject
-from .errors import InvalidRequest
-from .graph.points import Point
+from ..baselines import BaselineParams, Subject, baseline, check_names, subject
+from ..errors import InvalidRequest
+from ..graph.points import Point
+from ..types import Array, Arrays
 from .rows import Rows
-from .types import Array, Arrays
 
 
 def subject_of(rows: Rows, p: Point, pointer: str = "baseline") -> Subject:
@@ -222,7 +222,7 @@ def _mean_score(rows: Rows, item: int, starts: Arrays, which: Array) -> float:
 
 def _feeds(rows: Rows, data: Any) -> Arrays:
     """Check rows of data as inputs of the model; inputs that are not moved may be left out."""
-    from .signature import read_inputs
+    from ..signature import read_inputs
 
     run = rows.run
     description = run.model.description

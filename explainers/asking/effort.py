@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from .errors import InvalidRequest
-from .registry import Params
-from .types import Array
+from ..errors import InvalidRequest
+from ..registry import Params
+from ..types import Array
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..run import Run
 
 
 class BudgetParams(Params):
