@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 GROUPS = {
     "explainers": ("engine", "cpu", "text"),
-    "workers": ("engine", "workers"),
+    "workers": ("engine", "workers", "traces"),
     "api": ("engine", "workers", "api"),
 }
 
