@@ -17,7 +17,7 @@ from .explainer import Place
 from .graph.explanation import Emission, emit
 from .model import Model
 from .registry import Params, find
-from .run import Progress, Run
+from .run import Progress, Run, Told
 from .signature import check, read_inputs, read_request, target_spec
 from .types import Account, Array, Arrays, Explanation, Target
 
@@ -28,19 +28,22 @@ def _silent(done: int, total: int, unit: str) -> None:
 
 def explain(
     model: Model,
-    inputs: Mapping[str, Array] | Array,
+    inputs: Mapping[str, Array] | Array | None,
     method: str,
     params: Params | Mapping[str, Any] | None = None,
     target: Target | Mapping[str, Any] | int | str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     *,
+    models: Mapping[str, bytes] | None = None,
     provider: str = "cpu",
     threads: int = 0,
     spinning: bool = True,
 ) -> Explanation:
     """Explain each item of the inputs, item axis first; a bare array is taken for the only input.
 
+    A method that searches for inputs of its own takes None, or data to start from. `models` holds the bytes of those that
+    parameters name; without it they name paths.
     `spinning` lets idle threads of the runtime wait busily between nodes: many small nodes run up to a third faster, and
     other processes on the same cores get less.
     Raises InvalidRequest, OperatorsWithoutDerivative, ResourceLimit or RuntimeFailure; whatever `progress` raises ends the run.
@@ -48,14 +51,16 @@ def explain(
     request = read_request(
         {"method": method, "params": _fields(params), "target": _fields(target), "seed": seed}
     )
-    arrays, items = read_inputs(model.description, _named(model, inputs))
-    check(model.description, request, items)
-    run = Run(model, request, arrays, items, Place(provider, threads, spinning), progress or _silent)
-    started = time.monotonic()
     kind = find(request.method)
+    given = {} if inputs is None and kind.searches else _named(model, inputs)
+    arrays, items = ({}, 1) if inputs is None and kind.searches else read_inputs(model.description, given)
+    check(model.description, request, items)
+    place = Place(provider, threads, spinning)
+    run = Run(model, request, arrays, items, place, progress or _silent, models)
+    started = time.monotonic()
     found = _compiled(run) if kind.compiled else _driven(run)
     found.account.seconds = time.monotonic() - started
-    found.inputs = arrays
+    found.inputs = None if kind.searches else arrays
     return found
 
 
@@ -63,9 +68,11 @@ def _fields(value: Any) -> Any:
     return value.model_dump() if isinstance(value, Params | Target) else value
 
 
-def _named(model: Model, inputs: Mapping[str, Array] | Array) -> Mapping[str, Array]:
+def _named(model: Model, inputs: Mapping[str, Array] | Array | None) -> Mapping[str, Array]:
     if isinstance(inputs, Mapping):
         return inputs
+    if inputs is None:
+        raise InvalidRequest("this method explains inputs; give them", pointer="/inputs")
     if len(model.inputs) != 1:
         raise InvalidRequest(
             f"the model has {len(model.inputs)} inputs; give a dict with {', '.join(s.name for s in model.inputs)}",
@@ -104,6 +111,8 @@ def _say_of_graph(account: Account, run: Run, emission: Emission) -> None:
 
 def _driven(run: Run) -> Explanation:
     arrays = find(run.request.method).run(run, run.request.params)
+    if run.told is not None:
+        return _told(run, run.told, arrays)
     if run.driven is not None:
         emission = run.driven.explainer.emission
         account = _account(run, arrays, emission.explained, [float(v) for v in run.driven.score])
@@ -126,6 +135,14 @@ def _driven(run: Run) -> Explanation:
             f"the target names no part of {run.explained!r}: the sum of its values is explained"
         )
     return Explanation(_ordered(arrays | run.model_outputs()), account)
+
+
+def _told(run: Run, told: Told, arrays: Arrays) -> Explanation:
+    """Return what is about something else than the items of the inputs; the method says what its figures are about."""
+    account = _account(run, {}, told.explained, told.score)
+    account.items, account.index, account.logits = len(told.score), told.index, told.logits
+    account.attribution_sum, account.rules, account.held_fixed = [], told.rules, told.held_fixed
+    return Explanation(_ordered(arrays), account)
 
 
 def _ordered(arrays: Arrays) -> Arrays:
@@ -156,7 +173,7 @@ def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Ac
         per_item=run.per_item,
         facts=run.facts,
         warnings=run.warnings,
-        one_by_one=run.apart,
+        one_by_one=run.apart if run.told is None else run.told.apart,
         model_evaluations=run.evaluations,
     )
 

@@ -32,6 +32,10 @@ class Params(BaseModel):
         """Return every string in the parameters: those that name tensors must survive the passes."""
         return set(_strings(self.model_dump()))
 
+    def models(self) -> dict[str, str]:
+        """Return the parameters that name another model, such as a decoder, and what they name."""
+        return {}
+
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
@@ -68,6 +72,8 @@ class Method:
     """True: items are explained one by one, so that a job can be cut into chunks."""
     evaluations: Callable[[Any, Mapping[str, Sequence[int]]], int]
     """Model evaluations per item, estimated from the parameters and the shape of one item of each input."""
+    searches: bool
+    """True: it searches for inputs of its own; those that are given are data for it, and may be missing."""
 
     def describe(self) -> dict[str, Any]:
         """Return the catalogue entry: name, summary, paper, family and the JSON Schema of the parameters."""
@@ -78,6 +84,7 @@ class Method:
             "family": self.family,
             "needs": self.needs,
             "compiled": self.compiled,
+            "searches": self.searches,
             "params": self.params.model_json_schema(),
         }
 
@@ -91,6 +98,7 @@ def method(
     completes: bool = False,
     per_item: bool = True,
     evaluations: Callable[[Any, Mapping[str, Sequence[int]]], int] = lambda params, shapes: 1,
+    searches: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as a method under its own name; a second registration of a name is refused."""
 
@@ -103,8 +111,9 @@ def method(
         summary = (function.__doc__ or "").strip().splitlines()[0]
         wanted = needs or ("grad" if family == "backward" else "run")
         METHODS[name] = Method(
-            name, function, params, family, summary, paper, wanted, compiled, completes, per_item, evaluations
-        )
+            name, function, params, family, summary, paper, wanted, compiled, completes, per_item, evaluations,
+            searches,
+        )  # fmt: skip
         return function
 
     return register
@@ -117,8 +126,9 @@ def part(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         if name in PARTS or "/" not in name:
             raise RuntimeError(f"part {name!r} is registered twice or has no slash in its name")
         PARTS[name] = Method(
-            name, function, Params, "backward", name, "", "grad", True, False, True, lambda params, shapes: 1
-        )
+            name, function, Params, "backward", name, "", "grad", True, False, True, lambda params, shapes: 1,
+            False,
+        )  # fmt: skip
         return function
 
     return register

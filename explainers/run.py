@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,12 +20,26 @@ from .itemwise import Axes
 from .model import Model
 from .registry import Params, find
 from .signature import Request, target_spec
-from .types import Array, Arrays, Feeds
+from .types import Array, Arrays, Feeds, NodeRule
 
 Progress = Callable[[int, int, str], None]
 BATCH_BYTES = 1 << 29
 """Tensors of one batch, all together, aim to stay below this."""
 LARGEST_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the account says of a method whose results are no items of the inputs: one figure per result."""
+
+    explained: str
+    score: list[float]
+    index: list[int] = field(default_factory=list)
+    logits: bool = False
+    apart: str = ""
+    """Why the results were made one by one; empty: they share batches."""
+    rules: list[NodeRule] = field(default_factory=list)
+    held_fixed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -38,12 +52,16 @@ class Run:
     items: int
     place: Place
     progress: Progress
+    models: Mapping[str, bytes] | None = None
+    """Other models that parameters name; None: they name paths."""
     evaluations: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     per_item: dict[str, list[float]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     driven: Rows | None = None
     """The compiled graph that a driven method explains with: it says what the explained score is."""
+    told: Told | None = None
+    """Set by a method whose results are no items of the inputs."""
 
     # ---- items and batches
 

@@ -166,9 +166,9 @@ def _check_shape(shape: tuple[int, ...], spec: TensorSpec) -> None:
 def check(description: ModelDescription, request: Request, items: int) -> None:
     """Refuse a request whose target does not fit the model, or whose method the model cannot support."""
     spec = target_spec(description, request.target)
-    _check_index(spec, request.target, items)
-    _check_explained(description, request.params)
     kind = registry.find(request.method)
+    _check_index(spec, request.target, None if kind.searches else items)
+    _check_explained(description, request.params)
     # a model without a float output has none by default: the target then names an inner tensor
     default = request.target.output is None or spec.name == next(
         (o.name for o in description.outputs if _is_float(o)), None
@@ -220,9 +220,9 @@ def target_spec(description: ModelDescription, target: Target) -> TensorSpec:
     return spec
 
 
-def _check_index(spec: TensorSpec, target: Target, items: int) -> None:
+def _check_index(spec: TensorSpec, target: Target, items: int | None) -> None:
     behind = None if spec.shape is None else spec.shape[1:]
-    if isinstance(target.index, list) and len(target.index) != items:
+    if isinstance(target.index, list) and items is not None and len(target.index) != items:
         raise InvalidRequest(
             f"index lists {len(target.index)} classes for {items} items", pointer="/target/index"
         )
@@ -255,7 +255,7 @@ def _range_text(spec: TensorSpec, i: int, classes: int | str | None) -> str:
 
 
 def _check_at(behind: list[int | str | None], at: list[int]) -> None:
-    wrong = len(at) != len(behind) or any(
+    wrong = not 0 < len(at) <= len(behind) or any(
         isinstance(d, int) and not -d <= i < d for i, d in zip(at, behind, strict=False)
     )
     if wrong:

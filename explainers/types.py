@@ -33,7 +33,7 @@ class TensorSpec(Frozen):
 
 
 class At(Frozen):
-    """A position behind the batch axis of an output of rank 3 or more."""
+    """A position behind the batch axis of an output of rank 3 or more, or the leading part of one, such as a channel."""
 
     at: list[int]
 
