@@ -38,13 +38,13 @@ def rows(threads: int = 2, rounds: int = 7) -> Iterator[dict[str, Any]]:
     network = networks.settle(networks.resnet50(), (2, *SHAPE[1:]))
     x = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
     model = explainers.load(networks.to_onnx(network, torch.from_numpy(x[:1])))
-    forward = Session(model.proto, "cpu", threads)
+    forward = Session(model.proto, "cpu", threads, spinning=True)
     index = forward.run({"input": x})["output"].argmax(1)
     weights = np.eye(1000, dtype=np.float32)[index]
     visible = summed(network, [3, 4, 6, 3], 64)
     for name, numbers in {"gradient": {}, **COMPOSITES}.items():
         method, params = ("gradient", {}) if name == "gradient" else ("lrp", {"composite": name, **numbers})
-        session = Session(explainers.compile(model, method, params), "cpu", threads)
+        session = Session(explainers.compile(model, method, params), "cpu", threads, spinning=True)
         feeds = {"input": x, "target_weights": weights}
         calls: dict[str, Callable[[], Any]] = {
             "forward": lambda: forward.run({"input": x}),

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from ..graph.build import dimensions, static_shape
 from ..graph.constant import Numbers, constant_value
 from ..graph.table import VJPS, attributes, key
-from .rule import SAME, Part
+from .rule import ONE, SAME, Part
 
 
 @dataclass
@@ -75,6 +75,14 @@ class Linear:
             return op.Add(value, plus) if plus else value
         return op.constant(known + known.dtype.type(plus))
 
+    @cached_property
+    def _kernel_of_one(self) -> Numbers | None:
+        """One output channel's kernel of ones (1, C, ...), where all channels of a convolution read the same inputs."""
+        shape = static_shape(self.node.inputs[self.weight])  # type: ignore[arg-type]
+        if shape is None or self.node.op_type != "Conv" or self._attributes.get("group", 1) != 1:
+            return None
+        return np.ones((1, *shape[1:]), (self.z.dtype or ir.DataType.FLOAT).numpy())
+
     def _width(self) -> int | None:
         """Return the number of output channels of a convolution."""
         shape = static_shape(self.node.inputs[self.weight])  # type: ignore[arg-type]
@@ -93,6 +101,10 @@ class Linear:
         """Return s passed back to the input through this part of the weight."""
         operands: list[Any] = list(self.node.inputs)
         operands[self.weight] = self._operand(op, "w", w)
+        if w == ONE and self._kernel_of_one is not None:
+            # equal weights: what all output channels hand back is what one hands back that has their sum
+            s = op.ReduceSum(s, [1], keepdims=1)
+            operands[self.weight] = op.constant(self._kernel_of_one)
         result = VJPS[key(self.node)].rule(op, s, self.node.outputs[0], *operands, **self._attributes)
         result = result[self.signal] if isinstance(result, tuple | list) else result
         return result() if callable(result) else result
