@@ -20,6 +20,7 @@ from .registry import Params, find
 from .run import Progress, Run, Told
 from .signature import check, read_inputs, read_request, target_spec
 from .types import Account, Array, Arrays, Explanation, Target
+from .words import encoded, is_text, shown
 
 
 def _silent(done: int, total: int, unit: str) -> None:
@@ -59,6 +60,7 @@ def explain(
     run = Run(model, request, arrays, items, place, progress or _silent, models)
     started = time.monotonic()
     found = _compiled(run) if kind.compiled else _driven(run)
+    found.arrays |= shown(arrays, model.words, found.attributions)
     found.account.seconds = time.monotonic() - started
     found.inputs = None if kind.searches else arrays
     return found
@@ -70,15 +72,18 @@ def _fields(value: Any) -> Any:
 
 def _named(model: Model, inputs: Mapping[str, Array] | Array | None) -> Mapping[str, Array]:
     if isinstance(inputs, Mapping):
-        return inputs
+        return encoded(inputs, model.words, model.inputs)
     if inputs is None:
         raise InvalidRequest("this method explains inputs; give them", pointer="/inputs")
-    if len(model.inputs) != 1:
+    names = [s.name for s in model.inputs]
+    # masks and kinds of tokens come with the text
+    only = list(model.words) if len(model.words) == 1 and is_text(inputs) else names
+    if len(only) != 1:
         raise InvalidRequest(
-            f"the model has {len(model.inputs)} inputs; give a dict with {', '.join(s.name for s in model.inputs)}",
+            f"the model has {len(model.inputs)} inputs; give a dict with {', '.join(names)}",
             pointer="/inputs",
         )
-    return {model.inputs[0].name: np.asarray(inputs)}
+    return encoded({only[0]: np.asarray(inputs)}, model.words, model.inputs)
 
 
 def _compiled(run: Run) -> Explanation:

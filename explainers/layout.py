@@ -48,6 +48,9 @@ def axes_of(card: InputCard, shape: Sequence[int | str | None]) -> str:
         return _image(lengths)
     if card.kind == "image" and len(lengths) == 2:
         return "HW"
+    if card.kind == "volume" and len(lengths) in (3, 4):
+        last = len(lengths) == 4 and lengths[3] in (1, 3) and lengths[0] not in (1, 3)
+        return "DHW" if len(lengths) == 3 else "DHWC" if last else "CDHW"
     if card.kind == "series" and len(lengths) in (1, 2):
         return "T" if len(lengths) == 1 else ("TC" if lengths[0] >= lengths[1] else "CT")
     return ""
@@ -62,3 +65,8 @@ def _image(lengths: list[int]) -> str:
 def is_image(axes: str) -> bool:
     """Say whether these are the axes of an image: height and width, with channels or without."""
     return {"H", "W"} <= set(axes) <= {"C", "H", "W"}
+
+
+def is_volume(axes: str) -> bool:
+    """Say whether these are the axes of a volume or a video: three of depth, time, height and width, with channels or without."""
+    return len(axes.replace("C", "")) == 3 and set(axes) <= set("CDTHW")

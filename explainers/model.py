@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import onnx
 import onnx_ir as ir
 
+from . import words
 from .batching import Batching, decide
 from .describe import batch_axis, describe, spec
 from .errors import ExplainError
@@ -25,6 +26,7 @@ from .graph.passes.shapes import BATCH
 from .graph.passes.unfold import is_open
 from .graph.passes.unzip import unzip_maps
 from .graph.prepare import Shapes, prepare, to_ir
+from .graph.vocabulary import put_in, tokenizers
 from .itemwise import Axes
 from .registry import graph_of
 from .runtime import Session
@@ -32,6 +34,7 @@ from .shelf import Shelf
 from .signature import Request
 from .types import Arrays, Card, Feeds, ModelDescription, TensorSpec
 
+T = TypeVar("T")
 STEERING = 16
 """Values in a whole-number input that may decide branches."""
 KEPT = 48
@@ -45,7 +48,10 @@ def load(
 ) -> Model:
     """Read and check a model from a path, bytes or a ModelProto; refuse what cannot be run, with the reason."""
     proto, digest = read(source, limits)
-    return Model(proto, digest, card if isinstance(card, Card) else Card.model_validate(card or {}))
+    card = card if isinstance(card, Card) else Card.model_validate(card or {})
+    if isinstance(source, str | Path):
+        put_in(proto, {n: Path(source).parent / n for n in words.names_in(card)})
+    return Model(proto, digest, card)
 
 
 class Model:
@@ -58,6 +64,8 @@ class Model:
         self._shelf = Shelf(KEPT)
         self.builds = 0
         """Sessions built so far."""
+        self.words = tokenizers(self.proto, card, self.inputs if words.names_in(card) else [])
+        """The tokenizer of each input of text."""
 
     @cached_property
     def description(self) -> ModelDescription:
@@ -109,6 +117,10 @@ class Model:
             for s in self.inputs
         }
         return ir.to_proto(model) if free_batch(model, shapes, self.fixed_batch) else None
+
+    def keep(self, name: tuple[str, ...], build: Callable[[], T]) -> T:
+        """Return what is kept beside this model under a name, such as a graph put together with it, built at the first call."""
+        return self._shelf.get(name, build)
 
     # ---- sessions
 

@@ -21,6 +21,7 @@ from .model import Model
 from .registry import Params, find
 from .signature import Request, target_spec
 from .types import Array, Arrays, Feeds, NodeRule
+from .words import COMPANIONS
 
 Progress = Callable[[int, int, str], None]
 BATCH_BYTES = 1 << 29
@@ -129,6 +130,12 @@ class Run:
         """Return one item's part of an input, or of an array shaped like it, as a view."""
         axis = self.axes[name]
         return a if axis is None else a[(slice(None),) * axis + (item,)]
+
+    def companions(self, name: str, item: int) -> Arrays:
+        """Return the item's masks and kinds of tokens that belong to the tokens of an input."""
+        shape = self.item_shape(name)
+        own = [n for n in COMPANIONS if n in self.inputs and n != name and self.axes[n] is not None]
+        return {n: a for n in own if (a := self.of_item(self.inputs[n], n, item)).shape == shape}
 
     def copies(self, item: int, changed: Feeds) -> Arrays:
         """Return rows of feeds: the changed inputs as given, rows first, and the item's own values for the others."""

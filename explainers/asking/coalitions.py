@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,14 +13,15 @@ from pydantic import Field
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
 from .blocks import Asker, asked_about
-from .fills import BackgroundParams, background_size, check_names, fillers
-from .groups import GroupParams, Groups, find_groups, groups_of
+from .covers import Cover, Covered
+from .fills import FillParams, covers_of, rows_of
+from .groups import GroupParams, Groups, find_groups, gather, groups_of
 
 if TYPE_CHECKING:
     from ..run import Run
 
 
-class CoalitionParams(GroupParams, BackgroundParams):
+class CoalitionParams(GroupParams, FillParams):
     """What every method that asks about coalitions of groups can be asked."""
 
     segments: int = Field(16, ge=1, le=100_000, description=GroupParams.model_fields["segments"].description)
@@ -32,7 +34,7 @@ class CoalitionParams(GroupParams, BackgroundParams):
 def sizes(params: CoalitionParams, shapes: Mapping[str, Sequence[int]]) -> tuple[int, int]:
     """Return the number of groups and of background rows, judged from shapes alone."""
     own = asked_about(params, shapes)
-    return find_groups(params, own).count, background_size(params, own)
+    return find_groups(params, own).count, rows_of(params, own)
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Game:
     asker: Asker
     item: int
     groups: Groups
-    fillers: Arrays
+    covers: Mapping[str, Cover]
     link: Literal["identity", "logit"] = "identity"
     known: dict[bytes, float] = field(default_factory=dict)
 
@@ -54,16 +56,16 @@ class Game:
     def of(cls, asker: Asker, params: CoalitionParams, item: int) -> Game:
         """Return the game of one item of a run."""
         run = asker.run
-        cards = run.model.card
-        names = run.explainable()
-        check_names(params, names)
-        rows = {n: fillers(params, n, run.of_item(run.inputs[n], n, item), cards.input(n)) for n in names}
-        return cls(asker, item, groups_of(run, params, item), rows, params.link)
+        return cls(asker, item, groups_of(run, params, item), covers_of(run, params, item), params.link)
+
+    @cached_property
+    def _covered(self) -> Covered:
+        return Covered(self.asker, self.item, self.covers)
 
     @property
     def rows(self) -> int:
         """Evaluations that one coalition takes."""
-        return len(next(iter(self.fillers.values())))
+        return self._covered.rows
 
     @property
     def whole(self) -> float:
@@ -81,29 +83,12 @@ class Game:
         first = {name: i for i, name in reversed(list(enumerate(names))) if name not in self.known}
         new = np.array(sorted(first.values()), np.int64)
         if len(new):
-            worth = self._linked(self._means(masks[new]))
+            worth = self._linked(self._scores(masks[new]))
             self.known |= {names[i]: float(v) for i, v in zip(new, worth, strict=True)}
         return np.array([self.known[name] for name in names])
 
-    def _means(self, masks: Array) -> Array:
-        """Return the mean score of each coalition over the background."""
-        k = self.rows
-        scores = self.asker.scores(
-            self.item, len(masks) * k, lambda begin, end: self._copies(masks, begin, end)
-        )
-        out: Array = scores.reshape(-1, k).mean(1)
-        return out
-
-    def _copies(self, masks: Array, begin: int, end: int) -> Arrays:
-        at = np.arange(begin, end)
-        chosen, back = masks[at // self.rows], at % self.rows
-        return {n: self._covered(n, chosen, back) for n in self.groups.ids}
-
-    def _covered(self, name: str, masks: Array, back: Array) -> Array:
-        run = self.asker.run
-        x = run.of_item(run.inputs[name], name, self.item)
-        there = masks[:, self.groups.ids[name]]
-        return np.where(there, x, self.fillers[name] if self.rows == 1 else self.fillers[name][back])
+    def _scores(self, masks: Array) -> Array:
+        return self._covered.scores(len(masks), lambda begin, end: self.groups.there(masks[begin:end]))
 
     def _linked(self, scores: Array) -> Array:
         if self.link == "identity":
@@ -122,7 +107,24 @@ def _names(masks: Array) -> list[bytes]:
     return [row.tobytes() for row in np.packbits(masks, axis=1)]
 
 
-def tell(run: Run, game: Game, values: Array, standard_error: float) -> None:
+def shared_out(
+    run: Run, params: CoalitionParams, explained: Callable[[Game], tuple[Array, Array | None]]
+) -> Arrays:
+    """Return each item's score shared among its groups; `explained` gives values and, where it samples, standard errors."""
+    asker = Asker.of(run)
+    groups, values, errors = [], [], []
+    for item in range(run.items):
+        game = Game.of(asker, params, item)
+        found, error = explained(game)
+        _tell(run, game, found, 0.0 if error is None else float(error.max(initial=0)))
+        groups.append(game.groups)
+        values.append(found)
+        errors += [] if error is None else [error]
+        asker.finished(item)
+    return gather(run, params, groups, values, errors or None)
+
+
+def _tell(run: Run, game: Game, values: Array, standard_error: float) -> None:
     """Enter one item's books: where it starts, what the sum misses, how sure the values are."""
     figures = {
         "baseline_score": game.nothing,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
-from .fills import as_type
+from .covers import as_type
 
 if TYPE_CHECKING:
     from ..run import Run

@@ -122,11 +122,17 @@ class Mean:
         return np.asarray(np.sqrt(self._squares / (self.count - 1) / self.count))
 
 
-def affordable(run: Run, params: BudgetParams, count: int) -> Array:
+def affordable(run: Run, params: BudgetParams, count: int, each: int = 1) -> Array:
     """Return which of `count` questions about each item are asked: all, or a random part that the budget pays for."""
-    if params.budget is None or params.budget >= count:
+    paid = count if params.budget is None else params.budget // each
+    if paid >= count:
         return np.arange(count)
-    return np.sort(run.rng().permutation(count)[: params.budget])
+    if not paid:
+        raise InvalidRequest(
+            f"a budget of {params.budget} evaluations pays for no question: one takes {each}",
+            pointer="/params/budget",
+        )
+    return np.sort(run.rng().permutation(count)[:paid])
 
 
 def warn_of_rest(run: Run, params: BudgetParams, remaining: int, what: str) -> None:

@@ -1,41 +1,49 @@
-"""What is shown in place of the values that are taken away: one fill for an item, or the rows of a background."""
+"""What is shown in place of the values that are taken away: numbers, a guess from what is left, or rows of a background."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from ..baselines import BaselineParams, Given, Subject, as_lists, baseline, subject
+from .. import baselines
+from ..baselines import BaselineParams, as_lists, subject
 from ..errors import InvalidRequest
+from ..layout import card_of
 from ..registry import Params
 from ..types import Array, InputCard
+from .covers import Cover, Guessed, Removed, Shown, as_type
+from .guesses import GUESSES
+from .masks import is_smooth
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+Way = Literal["auto", "zeros", "mean", "blur", "inpaint", "neighbour", "mask", "remove"]
+OF_TEXT = ("mask", "remove")
 
 
 class FillParams(Params):
     """What every method that covers a part of the input can be asked."""
 
-    fill: Given = Field(
-        0.0,
+    fill: Annotated[float | Way | list[Any] | dict[str, Any], BeforeValidator(as_lists)] = Field(
+        "auto",
         description="What is shown in place of a part: a number, 'zeros', 'mean' of the item per channel, 'blur' of the item, "
-        "an array that broadcasts to an item, or a dict of these per input. Tokens: a token's number.",
+        "'inpaint' or 'neighbour' (guessed from what is left, or the nearest value left), an array that broadcasts to an item, "
+        "or a dict of these per input. Texts: 'mask' (the tokenizer's mask token), 'remove' (the text without the words), or a "
+        "token's number. 'auto': the mask token or, without one, padding in texts, an empty string among strings, else 0.",
     )
     blur: float | None = Field(
         None,
         gt=0,
         description="Standard deviation of the blur along each axis; default: a tenth of its length.",
     )
-
-
-class BackgroundParams(FillParams):
-    """What every method that compares with typical items can be asked."""
-
     background: Annotated[list[Any] | dict[str, Any] | None, BeforeValidator(as_lists)] = Field(
         None,
-        description="Typical items, rows first, or a dict of such arrays per input: what is taken away is drawn from each row "
-        "in turn, and the scores are averaged; replaces `fill`.",
+        description="Typical items, rows first, a dict of such arrays per input, or {'dataset': id} at the service: what is "
+        "taken away is taken from each row in turn, and the scores are averaged; replaces `fill`.",
     )
 
 
@@ -49,52 +57,12 @@ def check_names(params: FillParams, known: Collection[str]) -> None:
             )
 
 
-def filler(params: FillParams, name: str, x: Array, card: InputCard | None = None) -> Array:
-    """Return what stands in place of one item, in its own type and shape."""
-    found = baseline(_as_baseline(params), _subject(name, x.shape, card), x)
-    return as_type(found, x.dtype)
-
-
-def as_type(a: Array, dtype: Any) -> Array:
-    """Return numbers in an input's type, rounded where it is whole."""
-    return (np.rint(a) if np.dtype(dtype).kind in "iu" else a).astype(dtype)
-
-
-def _as_baseline(params: FillParams) -> BaselineParams:
-    given = {k: v or 0.0 for k, v in params.fill.items()} if isinstance(params.fill, dict) else params.fill
-    return BaselineParams(baseline=given, blur=params.blur)
-
-
-def _subject(name: str, shape: Sequence[int], card: InputCard | None) -> Subject:
-    return subject(name, shape, card, pointer="fill")
-
-
-def fillers(params: BackgroundParams, name: str, x: Array, card: InputCard | None = None) -> Array:
-    """Return the rows that stand in place of one item: the background's, or the one fill."""
+def rows_of(params: FillParams, shapes: Mapping[str, Sequence[int]]) -> int:
+    """Return how many rows are shown in turn, judged from shapes; refuse fills and backgrounds that do not fit these."""
+    check_names(params, shapes)
     if params.background is None:
-        return filler(params, name, x, card)[None]
-    return as_type(background_rows(params, name, x.shape), x.dtype)
-
-
-def background_rows(params: BackgroundParams, name: str, shape: Sequence[int]) -> Array:
-    """Return the background of one input, or refuse one that does not have its shape."""
-    given = params.background.get(name) if isinstance(params.background, dict) else params.background
-    where = "/params/background" + (f"/{name}" if isinstance(params.background, dict) else "")
-    try:
-        rows = np.asarray(given, np.float64)
-    except (ValueError, TypeError) as e:
-        raise InvalidRequest(f"the background of {name!r} is no array of numbers", pointer=where) from e
-    if rows.shape[1:] != tuple(shape) or not len(rows) or not np.isfinite(rows).all():
-        raise InvalidRequest(
-            f"the background of {name!r} has shape {list(rows.shape)}; it needs rows of shape {list(shape)}, all finite",
-            pointer=where,
-        )
-    return rows
-
-
-def background_size(params: BackgroundParams, shapes: Mapping[str, Sequence[int]]) -> int:
-    """Return the number of background rows, the same for all inputs."""
-    if params.background is None:
+        for name, shape in shapes.items():
+            _check(params, name, shape, card_of(shapes, name))
         return 1
     sizes = {n: len(background_rows(params, n, s)) for n, s in shapes.items()}
     if len(set(sizes.values())) > 1:
@@ -102,3 +70,134 @@ def background_size(params: BackgroundParams, shapes: Mapping[str, Sequence[int]
             f"the background's inputs disagree on the number of rows: {sizes}", pointer="/params/background"
         )
     return next(iter(sizes.values()), 1)
+
+
+def _check(params: FillParams, name: str, shape: Sequence[int], card: InputCard) -> None:
+    way, where = _word(params, name), _pointer(params, name)
+    if way in OF_TEXT and card.tokenizer is None:
+        raise InvalidRequest(
+            f"{way!r} needs the tokenizer of {name!r}, and its card names none; give a token's number, or a card",
+            pointer=where,
+        )
+    if way in GUESSES and not is_smooth(shape, card):
+        raise InvalidRequest(
+            f"{way!r} needs neighbours that belong together, as in pictures, series and volumes; {name!r} has none",
+            pointer=where,
+        )
+    if way not in OF_TEXT and way not in GUESSES:
+        _constant(params, name, shape, card)
+
+
+def _given(params: FillParams, name: str) -> Any:
+    found = params.fill.get(name) if isinstance(params.fill, dict) else params.fill
+    return "auto" if found is None else found
+
+
+def _word(params: FillParams, name: str) -> str:
+    """Return the way that is asked for by a word, nothing where it is numbers."""
+    found = _given(params, name)
+    return found if isinstance(found, str) else ""
+
+
+def _pointer(params: FillParams, name: str) -> str:
+    return "/params/fill" + (f"/{name}" if isinstance(params.fill, dict) else "")
+
+
+def covers_of(run: Run, params: FillParams, item: int) -> dict[str, Cover]:
+    """Return what covers each explained input of one item."""
+    check_names(params, run.explainable())
+    return {n: cover_of(run, params, n, item) for n in run.explainable()}
+
+
+def cover_of(run: Run, params: FillParams, name: str, item: int) -> Cover:
+    """Return what covers one input of one item."""
+    x, card = run.of_item(run.inputs[name], name, item), run.model.card.input(name)
+    if params.background is None:
+        _check(params, name, x.shape, card)
+        way = _word(params, name)
+        if way == "remove":
+            return Removed(name, x, run.companions(name, item), _pad(run, params, name))
+        if way in GUESSES:
+            return Guessed(name, x, subject(name, x.shape, card).channel, GUESSES[way])
+    return Shown(name, x, constants(run, params, name, item))
+
+
+def constants(run: Run, params: FillParams, name: str, item: int) -> Array:
+    """Return the rows that stand in place of one item, in its own type, where these do not depend on what is left."""
+    x, card = run.of_item(run.inputs[name], name, item), run.model.card.input(name)
+    if params.background is not None:
+        return _typed(background_rows(params, name, x.shape), name, x)
+    way = _word(params, name)
+    if way in GUESSES or way == "remove":
+        raise InvalidRequest(
+            f"{way!r} needs parts that are there or not, and this method's masks fade; take 'blur' or 'mean'",
+            pointer=_pointer(params, name),
+        )
+    words = run.model.words.get(name)
+    if words is not None and way in ("auto", "mask"):
+        token = words.mask if words.mask is not None else words.pad
+        if way == "mask" and words.mask is None:
+            raise InvalidRequest(
+                f"{words.name} has no mask token; take 'remove', or a token's number",
+                pointer=_pointer(params, name),
+            )
+        return np.full((1, *x.shape), token or 0, x.dtype)
+    if x.dtype == object:
+        return np.full((1, *x.shape), "" if way in ("auto", "zeros") else str(_given(params, name)), object)
+    found = _constant(params, name, x.shape, card)
+    return as_type(found if found is not None else _own(params, name, x, card), x.dtype)[None]
+
+
+def _typed(rows: Array, name: str, x: Array) -> Array:
+    if (rows.dtype == object) != (x.dtype == object):
+        raise InvalidRequest(
+            f"the background of {name!r} must hold {'strings' if x.dtype == object else 'numbers'}",
+            pointer="/params/background",
+        )
+    return rows if rows.dtype == object else as_type(rows, x.dtype)
+
+
+def _constant(params: FillParams, name: str, shape: Sequence[int], card: InputCard) -> Array | None:
+    """Return a fill of numbers, None where it depends on the item, or refuse one that does not fit."""
+    return baselines.constant(_as_baseline(params, name), subject(name, shape, card, pointer="fill"))
+
+
+def _own(params: FillParams, name: str, x: Array, card: InputCard) -> Array:
+    return baselines.baseline(_as_baseline(params, name), subject(name, x.shape, card, pointer="fill"), x)
+
+
+def _as_baseline(params: FillParams, name: str) -> BaselineParams:
+    way = _given(params, name)
+    way = "zeros" if _word(params, name) == "auto" else way
+    return BaselineParams(baseline={name: way} if isinstance(params.fill, dict) else way, blur=params.blur)
+
+
+def _pad(run: Run, params: FillParams, name: str) -> int:
+    words = run.model.words[name]
+    if words.pad is None:
+        raise InvalidRequest(
+            f"{words.name} has no padding token to fill the end of a shorter text with; take 'mask', or a token's number",
+            pointer=_pointer(params, name),
+        )
+    return int(words.pad)
+
+
+def background_rows(params: FillParams, name: str, shape: Sequence[int]) -> Array:
+    """Return the background of one input, or refuse one that does not have its shape."""
+    given = params.background.get(name) if isinstance(params.background, dict) else params.background
+    where = "/params/background" + (f"/{name}" if isinstance(params.background, dict) else "")
+    rows = _numbers_or_words(given)
+    finite = rows.dtype == object or bool(np.isfinite(rows).all())
+    if rows.shape[1:] != tuple(shape) or not len(rows) or not finite:
+        raise InvalidRequest(
+            f"the background of {name!r} has shape {list(rows.shape)}; it needs rows of shape {list(shape)}, all finite",
+            pointer=where,
+        )
+    return rows
+
+
+def _numbers_or_words(given: Any) -> Array:
+    try:
+        return np.asarray(given, np.float64)
+    except (ValueError, TypeError):
+        return np.asarray(given, object)

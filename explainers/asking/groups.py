@@ -12,14 +12,19 @@ from pydantic import BeforeValidator, Field
 
 from ..baselines import as_lists, subject
 from ..errors import InvalidRequest
-from ..layout import Shapes, axes_of, card_of, is_image
+from ..layout import Shapes, axes_of, card_of, is_image, is_volume
 from ..registry import Params
 from ..types import Array, Arrays, InputCard
+from ..words import ASIDE, Words
 
 if TYPE_CHECKING:
     from ..run import Run
 
-Way = Literal["auto", "features", "channels", "grid", "windows", "slic"]
+Way = Literal["auto", "features", "channels", "grid", "windows", "slic", "words"]
+OF_ITEMS = ("slic", "words")
+"""Ways that find other groups in every item."""
+HELD = -1
+"""The group, before they are numbered through, of values that are never taken away."""
 
 
 class GroupParams(Params):
@@ -28,11 +33,16 @@ class GroupParams(Params):
     groups: Annotated[Way | list[Any] | dict[str, Any], BeforeValidator(as_lists)] = Field(
         "auto",
         description="Which values go together: an array of group numbers that broadcasts to an item, 'features' (each value), "
-        "'channels', 'grid' or 'windows' (patches, channels together), 'slic' (segments of a picture), or a dict of these per "
-        "input; 'auto': each value of tables and tokens, patches of everything else.",
+        "'channels', 'grid' or 'windows' (patches, channels together), 'slic' (segments of a picture or volume), 'words' (of a "
+        "text; starts, ends and padding stay), or a dict of these per input; 'auto': words of texts, each value of tables and "
+        "tokens, patches of everything else.",
     )
     segments: int = Field(
-        64, ge=1, le=100_000, description="At most this many patches, windows or segments per input."
+        64,
+        ge=1,
+        le=100_000,
+        description="At most this many patches, windows, segments or words per input; where there are more words, neighbours "
+        "go together.",
     )
 
 
@@ -41,14 +51,24 @@ class Groups:
     """The groups of one item, numbered through over all explained inputs."""
 
     ids: Arrays
-    """Per input, the group of each value of one item."""
+    """Per input, the group of each value of one item; `count` where the value is in none and never taken away."""
     first: dict[str, int]
     """Per input, its first group."""
     count: int
 
     def spread(self, values: Array) -> Arrays:
-        """Give every member its group's value."""
-        return {n: values[ids] for n, ids in self.ids.items()}
+        """Give every member its group's value, and 0 to what is in no group."""
+        wide = np.append(values, 0)
+        return {n: wide[ids] for n, ids in self.ids.items()}
+
+    def there(self, masks: Array) -> Arrays:
+        """Return which values are there when these groups are, a row of `masks` each."""
+        wide = np.pad(masks, ((0, 0), (0, 1)), constant_values=True)
+        return {n: wide[:, ids] for n, ids in self.ids.items()}
+
+    def segments(self) -> Arrays:
+        """Return the groups of each input by numbers of its own, HELD for what is in none."""
+        return {n: np.where(ids == self.count, HELD, ids - self.first[n]) for n, ids in self.ids.items()}
 
     def per_input(self, values: Array) -> Arrays:
         """Return each input's part of the values."""
@@ -59,29 +79,39 @@ class Groups:
 def groups_of(run: Run, params: GroupParams, item: int) -> Groups:
     """Return the groups of one item of a run."""
     items = {n: run.of_item(run.inputs[n], n, item) for n in run.explainable()}
-    return find_groups(params, Shapes({n: x.shape for n, x in items.items()}, run.model.card.inputs), items)
+    shapes = Shapes({n: x.shape for n, x in items.items()}, run.model.card.inputs)
+    return find_groups(params, shapes, items, run.model.words)
 
 
 def find_groups(
-    params: GroupParams, shapes: Mapping[str, Sequence[int]], items: Mapping[str, Array] | None = None
+    params: GroupParams,
+    shapes: Mapping[str, Sequence[int]],
+    items: Mapping[str, Array] | None = None,
+    words: Mapping[str, Words] | None = None,
 ) -> Groups:
-    """Return the groups of inputs of these shapes; segments of a picture need the item, and are a grid without it."""
+    """Return the groups of inputs of these shapes; segments and words need the item, and are as many as can be without it."""
     _check_names(params, shapes)
     ids: Arrays = {}
     first: dict[str, int] = {}
     count = 0
     for name, shape in shapes.items():
         x = None if items is None else items[name]
-        own = _numbers(params, name, tuple(shape), card_of(shapes, name), x)
-        first[name], ids[name] = count, own + count
+        own = _numbers(params, name, tuple(shape), card_of(shapes, name), x, (words or {}).get(name))
+        first[name], ids[name] = count, np.where(own == HELD, HELD, own + count)
         count += int(own.max()) + 1
-    return Groups(ids, first, count)
+    return Groups({n: np.where(own == HELD, count, own) for n, own in ids.items()}, first, count)
 
 
-def own_width(params: GroupParams) -> int:
+def own_width(run: Run, params: GroupParams) -> int:
     """Return the most groups an input can have where each item has its own, 0 where all have the same."""
-    ways = params.groups.values() if isinstance(params.groups, dict) else [params.groups]
-    return params.segments if any(isinstance(w, str) and w == "slic" for w in ways) else 0
+    ways = (_way(params, n, run.item_shape(n), run.model.card.input(n)) for n in run.explainable())
+    return params.segments if any(isinstance(w, str) and w in OF_ITEMS for w in ways) else 0
+
+
+def _way(params: GroupParams, name: str, shape: tuple[int, ...], card: InputCard) -> Any:
+    """Return how the values of one input are grouped: a way, or numbers as they were given."""
+    given = params.groups.get(name, "auto") if isinstance(params.groups, dict) else params.groups
+    return _usual(shape, card) if isinstance(given, str) and given == "auto" else given
 
 
 def _check_names(params: GroupParams, known: Mapping[str, Any]) -> None:
@@ -94,14 +124,20 @@ def _check_names(params: GroupParams, known: Mapping[str, Any]) -> None:
 
 
 def _numbers(
-    params: GroupParams, name: str, shape: tuple[int, ...], card: InputCard, x: Array | None
+    params: GroupParams,
+    name: str,
+    shape: tuple[int, ...],
+    card: InputCard,
+    x: Array | None,
+    words: Words | None,
 ) -> Array:
-    given = params.groups.get(name, "auto") if isinstance(params.groups, dict) else params.groups
+    way = _way(params, name, shape, card)
     where = "/params/groups" + (f"/{name}" if isinstance(params.groups, dict) else "")
-    if not isinstance(given, str):
-        return _given(given, name, shape, where)
+    if not isinstance(way, str):
+        return _given(way, name, shape, where)
     of = subject(name, shape, card)
-    way = _usual(shape, card) if given == "auto" else given
+    if way == "words":
+        return _words(shape, card, x, words, params.segments, name, where)
     if way == "slic":
         return _slic(shape, card, x, params.segments, name, where)
     if way == "channels" and of.channel is not None:
@@ -110,10 +146,12 @@ def _numbers(
         return grid(shape, of.space, params.segments)
     if way in ("features", "channels"):
         return np.arange(math.prod(shape)).reshape(shape)
-    raise InvalidRequest(f"{given!r} is no way to group the values of {name!r}", pointer=where)
+    raise InvalidRequest(f"{way!r} is no way to group the values of {name!r}", pointer=where)
 
 
 def _usual(shape: tuple[int, ...], card: InputCard) -> str:
+    if card.tokenizer is not None:
+        return "words"
     if card.kind == "tabular" or (len(shape) < 2 and card.kind != "series"):
         return "features"
     return "features" if card.kind in ("tokens", "text") else "grid"
@@ -169,11 +207,12 @@ def _slic(
     from skimage.segmentation import slic
 
     letters = axes_of(card, shape)
-    if not is_image(letters):
+    if not (is_image(letters) or is_volume(letters)):
         raise InvalidRequest(
-            f"slic needs a picture; the card of {name!r} does not say that it is one", pointer=where
+            f"slic needs a picture or a volume; the card of {name!r} does not say that it is one",
+            pointer=where,
         )
-    space = sorted(letters.index(a) for a in "HW")
+    space = [i for i, letter in enumerate(letters) if letter != "C"]
     if x is None:
         return grid(shape, space, most)
     channel = letters.find("C")
@@ -186,6 +225,31 @@ def _slic(
     return np.broadcast_to(flat if channel < 0 else np.expand_dims(flat, channel), shape)
 
 
+def _words(
+    shape: tuple[int, ...],
+    card: InputCard,
+    x: Array | None,
+    words: Words | None,
+    most: int,
+    name: str,
+    where: str,
+) -> Array:
+    """Number the words of a text, neighbours together where there are more than `most`."""
+    if card.tokenizer is None or len(shape) != 1:
+        raise InvalidRequest(
+            f"words need the tokenizer of {name!r}, and its card names none; take 'features', each token alone",
+            pointer=where,
+        )
+    if x is None or words is None:
+        return np.arange(shape[0]) * min(most, shape[0]) // shape[0]
+    found = words.tokens(x).words
+    count = int(found.max(initial=ASIDE)) + 1
+    if not count:
+        raise InvalidRequest(f"a text of {name!r} holds no word", pointer=f"/inputs/{name}")
+    together = min(most, count)
+    return np.where(found == ASIDE, HELD, found * together // count)
+
+
 def gather(
     run: Run,
     params: GroupParams,
@@ -194,12 +258,12 @@ def gather(
     errors: Sequence[Array] | None = None,
 ) -> Arrays:
     """Return the arrays of an explanation by groups: members' and groups' values, standard errors, segments of its own."""
-    most = own_width(params)
+    most = own_width(run, params)
     found: dict[str, list[Array]] = {}
     for item, (own, v) in enumerate(zip(groups, values, strict=True)):
         parts = {"attribution": own.spread(v), "group": own.per_input(v)}
         parts |= {"error": own.spread(errors[item])} if errors is not None else {}
-        parts |= {"segment": {n: ids - own.first[n] for n, ids in own.ids.items()}} if most else {}
+        parts |= {"segment": own.segments()} if most else {}
         for what, arrays in parts.items():
             for n, a in arrays.items():
                 found.setdefault(f"{what}.{n}", []).append(_padded(a, most) if what == "group" else a)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..baselines import subject
 from ..types import Array, InputCard
+from .groups import Groups
 
 DISCRETE = ("tabular", "tokens", "text")
 
@@ -27,27 +28,33 @@ class Drawn:
     cells: Array
     shifts: Array
     counts: Array
+    rows: Array
+    """Which row of a background each one shows."""
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Masks over one item: smooth ones along `space`, or one cell for each value where `space` is empty."""
+    """Masks over one item: smooth ones along `space`, or where that is empty one cell for each value or group of values."""
 
     shape: tuple[int, ...]
     space: tuple[int, ...]
     cells: int
     keep: float
+    groups: Groups | None = None
+    """The words of a text, each of them a cell."""
 
     @classmethod
     def over(cls, name: str, x: Array, card: InputCard, cells: int, keep: float) -> Masks:
         """Return the masks that fit an item: smooth on pictures, series and volumes."""
-        whole = x.dtype.kind in "iub" and x.dtype != np.uint8
+        whole = x.dtype.kind in "iubO" and x.dtype != np.uint8
         smooth = not whole and is_smooth(x.shape, card)
         return cls(x.shape, subject(name, x.shape, card).space if smooth else (), cells, keep)
 
     @property
     def counts(self) -> list[int]:
         """Cells along each axis."""
+        if self.groups is not None:
+            return [self.groups.count]
         return [min(self.cells, self.shape[a]) for a in self.space] or list(self.shape)
 
     @property
@@ -55,14 +62,17 @@ class Masks:
         """Values that a cell is wide along each axis of the space."""
         return [-(-self.shape[a] // c) for a, c in zip(self.space, self.counts, strict=False)]
 
-    def draw(self, rng: np.random.Generator, number: int) -> Drawn:
-        """Draw masks; equal ones are counted, not repeated."""
+    def draw(self, rng: np.random.Generator, number: int, rows: int = 1) -> Drawn:
+        """Draw masks, each with one of so many rows of a background; equal ones are counted, not repeated."""
         cells = rng.random((number, *self.counts)) < self.keep
         shifts = rng.integers(0, self.steps or 1, (number, max(len(self.space), 1)))
-        together = np.concatenate([np.packbits(cells.reshape(number, -1), axis=1), shifts], 1)
+        row = rng.integers(0, rows, number) if rows > 1 else np.zeros(number, np.int64)
+        packed = np.packbits(cells.reshape(number, -1), axis=1)
+        together = np.concatenate([packed, shifts, row[:, None]], 1)
         _, first, counts = np.unique(together, axis=0, return_index=True, return_counts=True)
         order = np.argsort(first)
-        return Drawn(cells[first[order]], shifts[first[order]], counts[order])
+        chosen = first[order]
+        return Drawn(cells[chosen], shifts[chosen], counts[order], row[chosen])
 
     @cached_property
     def upsampling(self) -> list[Array]:
@@ -71,6 +81,9 @@ class Masks:
 
     def render(self, drawn: Drawn, begin: int, end: int) -> Array:
         """Return masks `begin` to `end`, rows first, in a shape that broadcasts to the item."""
+        if self.groups is not None:
+            (there,) = self.groups.there(drawn.cells[begin:end]).values()
+            return there.astype(np.float32)
         out = drawn.cells[begin:end].astype(np.float32)
         if not self.space:
             return out

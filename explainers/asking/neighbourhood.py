@@ -14,8 +14,9 @@ from ..layout import Shapes, card_of
 from ..types import Array, Arrays
 from .blocks import Asker, asked_about
 from .coalitions import Game
+from .covers import as_type
 from .effort import Effort
-from .fills import as_type, background_rows, background_size, check_names, fillers
+from .fills import background_rows, check_names, covers_of, rows_of
 from .groups import GroupParams, Groups, find_groups, gather, groups_of
 from .quartiles import Column, columns, neighbours
 from .surrogate import Surrogate, closeness, fit, usual_width
@@ -41,7 +42,8 @@ def planned(params: LimeParams, shapes: Mapping[str, Sequence[int]]) -> int:
         count = find_groups(as_groups(params), own).count
     except InvalidRequest as e:
         raise InvalidRequest(e.detail, pointer=e.pointer.replace("/params/groups", "/params/segments")) from e
-    rows = background_size(params, dict(own)) if params.discretize == "none" else 1
+    rows = rows_of(params, own)
+    rows = rows if params.discretize == "none" else 1
     _check(params, count)
     effort_of(params, count, rows)
     if params.discretize == "quartiles":
@@ -95,13 +97,8 @@ class Covered:
     @classmethod
     def of(cls, asker: Asker, params: LimeParams, item: int) -> Covered:
         """Return the neighbourhood of one item of a run."""
-        run, card = asker.run, asker.run.model.card
-        fills = {
-            n: fillers(params, n, run.of_item(run.inputs[n], n, item), card.input(n))
-            for n in run.explainable()
-        }
-        groups = groups_of(run, as_groups(params), item)
-        return cls(groups, Game(asker, item, groups, fills))
+        groups = groups_of(asker.run, as_groups(params), item)
+        return cls(groups, Game(asker, item, groups, covers_of(asker.run, params, item)))
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
         """Return masks and scores, rows first."""

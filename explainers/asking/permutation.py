@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidRequest
+from ..layout import Shapes
 from ..signature import class_count, target_spec
 from ..types import Array, Arrays
-from .groups import groups_of
+from .groups import OF_ITEMS, find_groups
 from .metrics import METRICS, Metric, read_labels
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     """Return each group's mean loss over the permutations with its standard error, and every single loss."""
     labels = read_labels(params.metric, params.labels, run.items)
     _check(run, params)
-    groups = groups_of(run, params, 0)
+    names = run.explainable()
+    # without an item in hand the groups are places: the same for all items
+    groups = find_groups(params, Shapes({n: run.item_shape(n) for n in names}, run.model.card.inputs))
     start = measured(run, run.inputs, params.metric, labels)
     orders = permutations(run, params.repeats)
     total = groups.count * len(orders) * run.items
@@ -44,9 +47,9 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
 
 def _check(run: Run, params: PermutationImportanceParams) -> None:
     ways = params.groups.values() if isinstance(params.groups, dict) else [params.groups]
-    if "slic" in [w for w in ways if isinstance(w, str)]:
+    if any(isinstance(w, str) and w in OF_ITEMS for w in ways):
         raise InvalidRequest(
-            "slic finds other segments in every item, and groups are shuffled among items; take 'grid'",
+            f"{' and '.join(OF_ITEMS)} are others in every item, and groups are shuffled among items; take 'grid' or 'features'",
             pointer="/params/groups",
         )
     classes = class_count(target_spec(run.model.description, run.request.target).shape)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
-from ..asking.blocks import Asker
-from ..asking.coalitions import CoalitionParams, Game, sizes, tell
-from ..asking.groups import gather
+from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
 from ..asking.shapley import exact, interactions, stacked, subsets
 from ..errors import InvalidRequest
 from ..registry import method
-from ..types import Arrays
+from ..types import Array, Arrays
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -55,17 +52,15 @@ def _cost(count: int, rows: int) -> int:
 )
 def exact_shapley(run: Run, params: ExactShapleyParams) -> Arrays:
     """Share the score among groups fairly: what each adds to a coalition, averaged over all coalitions."""
-    asker = Asker.of(run)
-    groups, values, pairs = [], [], []
-    for item in range(run.items):
-        game = Game.of(asker, params, item)
+    pairs: list[Array] = []
+
+    def explained(game: Game) -> tuple[Array, None]:
         count = game.groups.count
         _cost(count, game.rows)
         worth = game.values(subsets(count))
-        values.append(exact(worth, count))
-        groups.append(game.groups)
-        pairs.append(interactions(worth, count) if params.interactions else np.zeros(0))
-        tell(run, game, values[-1], 0.0)
-        asker.finished(item)
-    arrays = gather(run, params, groups, values)
+        if params.interactions:
+            pairs.append(interactions(worth, count))
+        return exact(worth, count), None
+
+    arrays = shared_out(run, params, explained)
     return arrays | ({"interactions": stacked(pairs)} if params.interactions else {})

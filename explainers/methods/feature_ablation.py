@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..asking.blocks import Asker, asked_about
+from ..asking.covers import Covered
 from ..asking.effort import BudgetParams, affordable, warn_of_rest
-from ..asking.fills import FillParams, check_names, filler
+from ..asking.fills import FillParams, covers_of, rows_of
 from ..asking.groups import GroupParams, Groups, find_groups, gather, groups_of
 from ..registry import method
 from ..types import Array, Arrays
@@ -23,15 +24,15 @@ class FeatureAblationParams(GroupParams, FillParams, BudgetParams):
 
 
 def _evaluations(params: FeatureAblationParams, shapes: Mapping[str, Sequence[int]]) -> int:
-    count = find_groups(params, asked_about(params, shapes)).count
-    return min(count, params.budget or count) + 1
+    own = asked_about(params, shapes)
+    asked = find_groups(params, own).count * rows_of(params, own)
+    return min(asked, params.budget or asked) + 1
 
 
 @method(family="sampling", paper="Lei et al., 2018, arXiv:1604.04173, section 6", evaluations=_evaluations)
 def feature_ablation(run: Run, params: FeatureAblationParams) -> Arrays:
     """How much the score drops when one group of values is replaced; each member carries its group's drop."""
     asker = Asker.of(run)
-    check_names(params, run.explainable())
     groups, values = [], []
     for item in range(run.items):
         groups.append(groups_of(run, params, item))
@@ -43,19 +44,14 @@ def feature_ablation(run: Run, params: FeatureAblationParams) -> Arrays:
 def _drops(asker: Asker, params: FeatureAblationParams, item: int, groups: Groups) -> Array:
     """Return each group's drop, zero for those that the budget did not pay for."""
     run = asker.run
-    x = {n: run.of_item(run.inputs[n], n, item) for n in groups.ids}
-    fill = {n: filler(params, n, a, run.model.card.input(n)) for n, a in x.items()}
-    asked = affordable(run, params, groups.count)
+    covered = Covered(asker, item, covers_of(run, params, item))
+    asked = affordable(run, params, groups.count, covered.rows)
 
-    def copies(begin: int, end: int) -> Arrays:
-        gone = asked[begin:end]
-        return {
-            n: np.where(ids == gone.reshape(-1, *[1] * ids.ndim), fill[n], x[n])
-            for n, ids in groups.ids.items()
-        }
+    def there(begin: int, end: int) -> Arrays:
+        return groups.there(np.arange(groups.count) != asked[begin:end, None])
 
     drops = np.zeros(groups.count)
-    drops[asked] = run.frozen[1][item] - asker.scores(item, len(asked), copies)
+    drops[asked] = run.frozen[1][item] - covered.scores(len(asked), there)
     run.per_item.setdefault("remaining", []).append(float(groups.count - len(asked)))
     warn_of_rest(run, params, groups.count - len(asked), "groups")
     return drops

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ..asking.blocks import Asker
-from ..asking.coalitions import CoalitionParams, Game, sizes, tell
+from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
 from ..asking.effort import Effort, EffortParams
-from ..asking.groups import gather
 from ..asking.shapley import Regression, draw_pairs, of_size, size_weights, whole_sizes
 from ..errors import InvalidRequest
 from ..registry import method
@@ -63,17 +61,7 @@ def _evaluations(params: KernelShapParams, shapes: Mapping[str, Sequence[int]]) 
 )
 def kernel_shap(run: Run, params: KernelShapParams) -> Arrays:
     """Share the score among groups fairly, by a weighted linear regression on some coalitions that keeps the sum."""
-    asker = Asker.of(run)
-    groups, values, errors = [], [], []
-    for item in range(run.items):
-        game = Game.of(asker, params, item)
-        found, error = _explained(game, params, run.rng())
-        tell(run, game, found, float(error.max(initial=0)))
-        groups.append(game.groups)
-        values.append(found)
-        errors.append(error)
-        asker.finished(item)
-    return gather(run, params, groups, values, errors)
+    return shared_out(run, params, lambda game: _explained(game, params, run.rng()))
 
 
 def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from ..asking.effort import EffortParams
-from ..asking.fills import BackgroundParams
+from ..asking.fills import FillParams
 from ..asking.groups import Way
 from ..asking.surrogate import Distance, Selection
 from ..baselines import as_lists
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..run import Run
 
 
-class LimeParams(BackgroundParams, EffortParams):
+class LimeParams(FillParams, EffortParams):
     """Parameters of `lime`."""
 
     samples: int = Field(
@@ -28,11 +28,12 @@ class LimeParams(BackgroundParams, EffortParams):
     segments: Annotated[Way | list[Any] | dict[str, Any], BeforeValidator(as_lists)] = Field(
         "auto",
         description="Which values are covered together: an array of segment numbers that broadcasts to an item, 'features' "
-        "(each value or token), 'channels', 'grid' or 'windows' (patches, channels together), 'slic' (segments of a picture), "
-        "or a dict of these per input; 'auto': each value of tables and tokens, patches of everything else.",
+        "(each value or token), 'channels', 'grid' or 'windows' (patches, channels together), 'slic' (segments of a picture or "
+        "volume), 'words' (of a text), or a dict of these per input; 'auto': words of texts, each value of tables and tokens, "
+        "patches of everything else.",
     )
     count: int = Field(
-        64, ge=1, le=4096, description="At most this many patches, windows or segments per input."
+        64, ge=1, le=4096, description="At most this many patches, windows, segments or words per input."
     )
     discretize: Literal["none", "quartiles"] = Field(
         "none",

@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.blocks import Asker, asked_about
+from ..asking.covers import Covered
 from ..asking.effort import BudgetParams, affordable, warn_of_rest
-from ..asking.fills import FillParams, check_names, filler
+from ..asking.fills import FillParams, check_names, cover_of, rows_of
 from ..baselines import subject
 from ..errors import InvalidRequest
-from ..layout import card_of
+from ..layout import Shapes, card_of
 from ..registry import method
 from ..types import Array, Arrays, InputCard
 
@@ -44,7 +45,8 @@ class OcclusionParams(FillParams, BudgetParams):
 def _evaluations(params: OcclusionParams, shapes: Mapping[str, Sequence[int]]) -> int:
     own = asked_about(params, shapes)
     count = sum(len(list(_patches(n, s, params, card_of(shapes, n)))) for n, s in own.items())
-    return min(count, params.budget or count) + 1
+    asked = count * rows_of(params, own)
+    return min(asked, params.budget or asked) + 1
 
 
 @method(family="sampling", paper="Zeiler & Fergus, 2014, arXiv:1311.2901", evaluations=_evaluations)
@@ -55,7 +57,8 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     check_names(params, names)
     cards = run.model.card
     cuts = [(n, cut) for n in names for cut in _patches(n, run.item_shape(n), params, cards.input(n))]
-    asked = [cuts[i] for i in affordable(run, params, len(cuts))]
+    rows = rows_of(params, Shapes({n: run.item_shape(n) for n in names}, cards.inputs))
+    asked = [cuts[i] for i in affordable(run, params, len(cuts), rows)]
     arrays: Arrays = {f"attribution.{n}": np.zeros(run.inputs[n].shape, np.float32) for n in names}
     for item in range(run.items):
         for name in names:
@@ -72,16 +75,15 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
 def _drops(asker: Asker, params: OcclusionParams, name: str, item: int, cuts: list[Patch]) -> Array:
     """Return the score's drop for each patch over one item."""
     run = asker.run
-    x = run.of_item(run.inputs[name], name, item)
-    fill = filler(params, name, x, run.model.card.input(name))
+    covered = Covered(asker, item, {name: cover_of(run, params, name, item)})
 
-    def copies(begin: int, end: int) -> Arrays:
-        out = np.repeat(x[None], end - begin, 0)
+    def there(begin: int, end: int) -> Arrays:
+        out = np.ones((end - begin, *run.item_shape(name)), bool)
         for copy, cut in zip(out, cuts[begin:end], strict=True):
-            copy[cut] = fill[cut]
+            copy[cut] = False
         return {name: out}
 
-    return np.asarray(run.frozen[1][item] - asker.scores(item, len(cuts), copies))
+    return np.asarray(run.frozen[1][item] - covered.scores(len(cuts), there))
 
 
 def _average(cuts: list[Patch], drops: Array, shape: Sequence[int]) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from ..asking.blocks import asked_about
 from ..asking.groups import GroupParams, find_groups
 from ..asking.metrics import METRICS, Metric
 from ..baselines import as_lists
@@ -39,8 +40,7 @@ def _evaluations(params: PermutationImportanceParams, shapes: Mapping[str, Seque
             f"the metric {params.metric!r} needs the labels of all items; without labels there is 'score'",
             pointer="/params/labels",
         )
-    own = {n: s for n, s in shapes.items() if params.explain_inputs is None or n in params.explain_inputs}
-    count = find_groups(params, own).count
+    count = find_groups(params, asked_about(params, shapes)).count
     return params.repeats * count + 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,14 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.blocks import Asker, asked_about
+from ..asking.covers import Cover, as_type
 from ..asking.effort import Effort, EffortParams
-from ..asking.fills import FillParams, as_type, check_names, filler
+from ..asking.fills import FillParams, constants, cover_of, rows_of
+from ..asking.groups import GroupParams, find_groups
+from ..asking.guesses import GUESSES
 from ..asking.masks import Drawn, Masks, WeightedScores, is_smooth
-from ..layout import card_of
+from ..errors import InvalidRequest
+from ..layout import Shapes, card_of
 from ..registry import method
 from ..types import Array, Arrays
 
@@ -42,14 +46,28 @@ class RiseParams(FillParams, EffortParams):
 
 def _evaluations(params: RiseParams, shapes: Mapping[str, Sequence[int]]) -> int:
     own = asked_about(params, shapes)
+    rows = rows_of(params, own)
+    _refuse_guesses(params, own)
     # tables of few values have few different masks
     few = {
         n: s
         for n, s in own.items()
         if not is_smooth(s, card_of(shapes, n)) and math.prod(s) < MOST.bit_length()
     }
-    asked = sum(min(params.masks, 2 ** math.prod(s)) if n in few else params.masks for n, s in own.items())
+    asked = sum(
+        min(params.masks, rows * 2 ** math.prod(s)) if n in few else params.masks for n, s in own.items()
+    )
     return min(asked, params.budget or asked) + 1
+
+
+def _refuse_guesses(params: RiseParams, shapes: Mapping[str, Sequence[int]]) -> None:
+    for name in shapes:
+        way = params.fill.get(name) if isinstance(params.fill, dict) else params.fill
+        if params.background is None and isinstance(way, str) and way in GUESSES:
+            raise InvalidRequest(
+                f"the masks of rise fade, and {way!r} needs parts that are there or not; take 'blur' or 'mean'",
+                pointer="/params/fill" + (f"/{name}" if isinstance(params.fill, dict) else ""),
+            )
 
 
 @method(
@@ -59,55 +77,69 @@ def rise(run: Run, params: RiseParams) -> Arrays:
     """The mean score of randomly masked copies, weighted by how much of each value a mask shows."""
     asker = Asker.of(run)
     names = run.explainable()
-    check_names(params, names)
     found: dict[str, list[Array]] = {}
     for item in range(run.items):
         maps = _explained(asker, params, item, names)
-        for name, m in maps.items():
+        for name, (mean, error) in maps.items():
             shape = run.item_shape(name)
-            found.setdefault(f"attribution.{name}", []).append(np.broadcast_to(m.mean, shape))
-            found.setdefault(f"error.{name}", []).append(np.broadcast_to(m.error, shape))
-        run.per_item.setdefault("standard_error", []).append(max(float(m.error.max()) for m in maps.values()))
+            found.setdefault(f"attribution.{name}", []).append(np.broadcast_to(mean, shape))
+            found.setdefault(f"error.{name}", []).append(np.broadcast_to(error, shape))
+        run.per_item.setdefault("standard_error", []).append(max(float(e.max()) for _, e in maps.values()))
         asker.finished(item)
     return {n: np.moveaxis(np.stack(a).astype(np.float32), 0, run.axis_of(n) or 0) for n, a in found.items()}
 
 
-def _explained(asker: Asker, params: RiseParams, item: int, names: list[str]) -> dict[str, WeightedScores]:
-    """Return one item's maps, an input covered at a time."""
+def _explained(
+    asker: Asker, params: RiseParams, item: int, names: list[str]
+) -> dict[str, tuple[Array, Array]]:
+    """Return one item's maps and their standard errors, an input covered at a time."""
     run = asker.run
     effort = Effort(params, params.masks, len(names), 0, LEAST, 256)
-    covers = {n: Cover.of(run, params, n, item) for n in names}
-    maps = {n: WeightedScores(c.shape, params.keep) for n, c in covers.items()}
+    veils = {n: Veil.of(run, params, n, item) for n in names}
+    maps = {n: WeightedScores(v.shape, params.keep) for n, v in veils.items()}
     rng = run.rng()
     for number in effort.rounds():
-        for name, cover in covers.items():
-            drawn = cover.masks.draw(rng, number)
-            for begin, scores in asker.stream(item, len(drawn.counts), partial(cover.copies, drawn)):
+        for name, veil in veils.items():
+            drawn = veil.masks.draw(rng, number, veil.rows)
+            for begin, scores in asker.stream(item, len(drawn.counts), partial(veil.copies, drawn)):
                 end = begin + len(scores)
-                maps[name].add(cover.kept.pop(begin), scores, drawn.counts[begin:end])
-        effort.error = max(float(m.error.max()) for m in maps.values())
+                maps[name].add(veil.kept.pop(begin), scores, drawn.counts[begin:end])
+        effort.error = max(float((m.error * veils[n].moves).max()) for n, m in maps.items())
     effort.tell(run)
-    return maps
+    return {n: (m.mean * veils[n].moves, m.error * veils[n].moves) for n, m in maps.items()}
 
 
 @dataclass
-class Cover:
-    """One input of one item, and what shows where a mask covers it."""
+class Veil:
+    """One input of one item under masks, and what shows where they cover it."""
 
     name: str
     x: Array
-    fill: Array
     masks: Masks
+    cover: Cover | None
+    """What covers where masks do not fade."""
+    fills: Array
+    """What masks fade to, rows first."""
     kept: dict[int, Array] = field(default_factory=dict)
     """Masks of the blocks that are on their way, by their first row."""
 
     @classmethod
-    def of(cls, run: Run, params: RiseParams, name: str, item: int) -> Cover:
-        """Return the cover of one input of one item."""
+    def of(cls, run: Run, params: RiseParams, name: str, item: int) -> Veil:
+        """Return the veil of one input of one item."""
         x, card = run.of_item(run.inputs[name], name, item), run.model.card.input(name)
-        return cls(
-            name, x, filler(params, name, x, card), Masks.over(name, x, card, params.cells, params.keep)
-        )
+        masks = Masks.over(name, x, card, params.cells, params.keep)
+        if masks.space:
+            return cls(name, x, masks, None, constants(run, params, name, item))
+        if name in run.model.words:
+            words = GroupParams(groups="words", segments=max(x.size, 1))
+            shapes = Shapes({name: x.shape}, {name: card})
+            masks = replace(masks, groups=find_groups(words, shapes, {name: x}, run.model.words))
+        return cls(name, x, masks, cover_of(run, params, name, item), np.zeros((1, 1)))
+
+    @property
+    def rows(self) -> int:
+        """How many rows of a background there are to draw from."""
+        return len(self.fills) if self.cover is None else self.cover.rows
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -115,14 +147,23 @@ class Cover:
         space = self.masks.space
         return tuple(n if a in space or not space else 1 for a, n in enumerate(self.x.shape))
 
+    @property
+    def moves(self) -> Array:
+        """Where a mask can cover: not at the start, the end and the padding of a text."""
+        groups = self.masks.groups
+        return np.ones(self.shape, bool) if groups is None else groups.ids[self.name] < groups.count
+
     def copies(self, drawn: Drawn, begin: int, end: int) -> Arrays:
         """Return masked copies, and keep their masks for the sums."""
         m = self.masks.render(drawn, begin, end)
         self.kept[begin] = m
+        if self.cover is not None:
+            return self.cover.show(m > 0, drawn.rows[begin:end])
+        fill = self.fills[0] if self.rows == 1 else self.fills[drawn.rows[begin:end]]
         if self.x.dtype != np.float32:
-            return {self.name: as_type(self.fill + (self.x.astype(np.float64) - self.fill) * m, self.x.dtype)}
-        if not self.fill.any():
+            return {self.name: as_type(fill + (self.x.astype(np.float64) - fill) * m, self.x.dtype)}
+        if not fill.any():
             return {self.name: self.x * m}
-        out = (self.x - self.fill) * m
-        out += self.fill
+        out = (self.x - fill) * m
+        out += fill
         return {self.name: out}

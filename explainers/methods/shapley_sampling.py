@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from ..asking.blocks import Asker
-from ..asking.coalitions import CoalitionParams, Game, sizes, tell
+from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
 from ..asking.effort import Effort, EffortParams, Mean
-from ..asking.groups import gather
 from ..asking.shapley import marginals, prefixes
 from ..registry import method
 from ..types import Array, Arrays
@@ -51,17 +49,7 @@ def _evaluations(params: ShapleySamplingParams, shapes: Mapping[str, Sequence[in
 )
 def shapley_sampling(run: Run, params: ShapleySamplingParams) -> Arrays:
     """Share the score among groups fairly: what each adds when the groups join in random orders and their reverses."""
-    asker = Asker.of(run)
-    groups, values, errors = [], [], []
-    for item in range(run.items):
-        game = Game.of(asker, params, item)
-        found, error = _explained(game, params, run.rng())
-        tell(run, game, found, float(error.max(initial=0)))
-        groups.append(game.groups)
-        values.append(found)
-        errors.append(error)
-        asker.finished(item)
-    return gather(run, params, groups, values, errors)
+    return shared_out(run, params, lambda game: _explained(game, params, run.rng()))
 
 
 def _explained(game: Game, params: ShapleySamplingParams, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -57,7 +57,7 @@ def every_mask(masks):
     cells = np.array(list(itertools.product([False, True], repeat=4))).reshape(-1, 2, 2)
     shifts = np.array(list(itertools.product(range(masks.steps[0]), range(masks.steps[1]))))
     i, j = np.divmod(np.arange(len(cells) * len(shifts)), len(shifts))
-    return Drawn(cells[i], shifts[j], np.ones(len(i), int))
+    return Drawn(cells[i], shifts[j], np.ones(len(i), int), np.zeros(len(i), int))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,125 @@
+"""Covering a part of an item: each cover makes copies of one input in which some values are there and others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..types import Array, Arrays
+from .blocks import Asker
+
+Guess = Callable[[Array, Array, int | None], Array]
+"""Guesses an item's covered values from those that are there; also told which axis is the channels'."""
+
+
+def as_type(a: Array, dtype: Any) -> Array:
+    """Return numbers in an input's type, rounded where it is whole."""
+    return (np.rint(a) if np.dtype(dtype).kind in "iu" else a).astype(dtype)
+
+
+class Cover(Protocol):
+    """Covers one input of one item."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows are shown in turn in place of what is covered."""
+
+    def show(self, there: Array, row: Array) -> Arrays:
+        """Return copies, rows first, in which only the values that are `there` are the item's."""
+
+
+@dataclass(frozen=True)
+class Shown(Cover):
+    """Rows are shown in place of what is covered."""
+
+    name: str
+    x: Array
+    fills: Array
+    """Rows first."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows are shown in turn."""
+        return len(self.fills)
+
+    def show(self, there: Array, row: Array) -> Arrays:
+        """Return copies with the rows' values where the item's are not there."""
+        return {self.name: np.where(there, self.x, self.fills if self.rows == 1 else self.fills[row])}
+
+
+@dataclass(frozen=True)
+class Guessed(Cover):
+    """What is covered is guessed from what is left of the item."""
+
+    name: str
+    x: Array
+    channel: int | None
+    guess: Guess
+
+    @property
+    def rows(self) -> int:
+        """One guess is shown."""
+        return 1
+
+    def show(self, there: Array, row: Array) -> Arrays:
+        """Return copies with guesses where the item's values are not there."""
+        del row
+        full = np.broadcast_to(there, (len(there), *self.x.shape))
+        guesses = np.stack([self.guess(self.x, t, self.channel) for t in full])
+        return {self.name: as_type(guesses, self.x.dtype)}
+
+
+@dataclass(frozen=True)
+class Removed(Cover):
+    """What is covered is taken out of a text: what follows moves up, and the end is padded."""
+
+    name: str
+    x: Array
+    companions: Mapping[str, Array]
+    """The item's masks and kinds of tokens, which move with the tokens."""
+    pad: int
+
+    @property
+    def rows(self) -> int:
+        """There is one way to leave words out."""
+        return 1
+
+    def show(self, there: Array, row: Array) -> Arrays:
+        """Return shorter texts, padded to the item's length."""
+        del row
+        there = np.broadcast_to(there, (len(there), *self.x.shape))
+        order = np.argsort(~there, axis=1, kind="stable")
+        past = np.arange(len(self.x)) >= there.sum(1, keepdims=True)
+        parts = {self.name: (self.x, self.pad)} | {n: (a, 0) for n, a in self.companions.items()}
+        return {n: np.where(past, a.dtype.type(end), a[order]) for n, (a, end) in parts.items()}
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What asks about copies of one item of which parts are covered."""
+
+    asker: Asker
+    item: int
+    covers: Mapping[str, Cover]
+
+    @property
+    def rows(self) -> int:
+        """Evaluations that one copy takes."""
+        return next(iter(self.covers.values())).rows
+
+    def scores(self, count: int, there: Callable[[int, int], Arrays]) -> Array:
+        """Return the score of each of `count` copies, averaged over the rows; `there` says what is left in some of them."""
+        k = self.rows
+
+        def make(begin: int, end: int) -> Arrays:
+            at = np.arange(begin, end)
+            first = begin // k
+            masks = there(first, (end - 1) // k + 1)
+            masks = masks if k == 1 else {n: m[at // k - first] for n, m in masks.items()}
+            return {n: a for name, m in masks.items() for n, a in self.covers[name].show(m, at % k).items()}
+
+        found: Array = self.asker.scores(self.item, count * k, make).reshape(-1, k).mean(1)
+        return found
