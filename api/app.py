@@ -29,6 +29,7 @@ from . import (
 )
 from .patience import THREADS, Patience
 from .strict_json import StrictJson
+from .tokens import Tokens
 
 _BLUEPRINTS = (models, datasets, jobs, events, results, methods, health, metrics, page)
 _ENVELOPE_BYTES = 1 << 20
@@ -69,7 +70,7 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
     }
     headers.install(app)
     connections.install(app)
-    auth.identify_callers(app)
+    auth.identify_callers(app, Tokens(settings) if settings.oidc_issuer else None)
     origins.install(app, settings.cors_origins)
     rates.install(app, settings)
     auth.require_keys(app)

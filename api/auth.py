@@ -1,24 +1,31 @@
-"""Who asks, and whether they may: a key in `Authorization: Bearer`, its tenant and its scopes."""
+"""Who asks, and whether they may: a key or an OIDC token in `Authorization: Bearer`, its tenant and its scopes."""
 
 from __future__ import annotations
 
-from flask import Flask, g, request
+from typing import cast
+
+from flask import Flask, current_app, g, request
 
 from workers import logs
+from workers.errors import Unavailable
 from workers.keys import Caller
 from workers.ledger.audit import Actor, act
 
 from .context import service
 from .problems import Problem
+from .tokens import Tokens
 
 OPEN = frozenset({"health.health", "health.ready", "page.index", "static", "openapi.spec"})
 """What tells nothing of a tenant: asked without a key too."""
 PUBLIC = Caller("", "nobody", ())
+_TOKEN_DOTS = 2
+"""A token has three parts, a key two."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="onnxplain"'}
 
 
-def identify_callers(app: Flask) -> None:
-    """Note for every request who asks."""
+def identify_callers(app: Flask, tokens: Tokens | None) -> None:
+    """Note for every request who asks; with an issuer of tokens nobody comes in without one or a key."""
+    app.extensions["tokens"] = tokens
     app.before_request(_identify)
 
 
@@ -28,11 +35,26 @@ def require_keys(app: Flask) -> None:
 
 
 def _identify() -> None:
-    found = service().keys.caller(_shown())
+    g.unsure = None
+    found = _caller(_shown())
     g.caller = found or PUBLIC
     g.refused = found is None
     act(Actor(g.caller.id, g.request_id))
     logs.about(request=g.request_id, tenant=g.caller.tenant, actor=g.caller.id)
+
+
+def _caller(shown: str | None) -> Caller | None:
+    tokens = cast(Tokens | None, current_app.extensions["tokens"])
+    if tokens is None or (shown is not None and shown.count(".") != _TOKEN_DOTS):
+        return service().keys.caller(shown)
+    if shown is None:
+        return None
+    try:
+        return tokens.caller(shown)
+    except Unavailable as e:
+        # told where a key is asked for, after the rates: whoever guesses is counted
+        g.unsure = e
+        return None
 
 
 def _shown() -> str | None:
@@ -47,10 +69,12 @@ def _shown() -> str | None:
 def _authorise() -> None:
     if request.endpoint in OPEN:
         return
+    if g.unsure is not None:
+        raise g.unsure
     if g.refused:
         raise Problem(
             401,
-            "this needs a key that is known, has not expired and was not revoked: Authorization: Bearer KEY",
+            "this needs a key or token that is known, has not expired and was not revoked: Authorization: Bearer KEY",
             _CHALLENGE,
         )
     scope = needed(request.method, request.blueprint)

@@ -74,7 +74,9 @@ class Keys:
 
 
 def keys_exist(settings: Settings) -> bool:
-    """Ask a ledger that no service of this process has open whether keys are asked for."""
+    """Say whether keys or tokens are asked for, of a ledger that no service of this process has open."""
+    if settings.oidc_issuer is not None:
+        return True
     if settings.database_url is None and not (settings.data / "ledger.db").exists():
         return False
     with ledger(settings) as database:

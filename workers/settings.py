@@ -7,11 +7,25 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 GiB = 1 << 30
 MiB = 1 << 20
+TOKEN_ALGORITHMS = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+)
+"""Signatures by a key of which the issuer publishes one half: never `none`, never a secret that both sides share."""
 
 
 class Settings(BaseSettings):
@@ -118,10 +132,52 @@ class Settings(BaseSettings):
     refused_rate: str = Field(
         "60/minute", description="Requests of one address that show no valid key; empty: any number."
     )
+    oidc_issuer: str | None = Field(
+        None,
+        description="Issuer of OIDC bearer tokens, as their claim `iss` has it; none: keys alone open the service.",
+    )
+    oidc_audience: str | None = Field(
+        None, description="What the claim `aud` of a token must hold; needed with an issuer."
+    )
+    oidc_jwks: str | None = Field(
+        None,
+        description="URL or file of the issuer's keys (JWKS); default: where the issuer's discovery document says.",
+    )
+    oidc_algorithms: tuple[str, ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="Signatures that are accepted, as a JSON list."
+    )
+    oidc_tenant_claim: str = Field(
+        "tenant", description="Claim that names the tenant; dots lead into objects."
+    )
+    oidc_scope_claim: str = Field(
+        "scope", description="Claim with the scopes: words in a text, or a list; dots lead into objects."
+    )
+    oidc_scope_prefix: str = Field(
+        "", description="What stands before a scope in the claim, for example `onnxplain:`."
+    )
+    oidc_leeway_seconds: float = Field(
+        30.0, ge=0, le=300, description="How far the issuer's clock may be from ours."
+    )
+    oidc_refresh_seconds: float = Field(
+        300.0, gt=0, le=86400, description="How often the issuer's keys are fetched again."
+    )
     cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose pages may ask with a key, as a JSON list; none by default."
     )
     log_format: Literal["text", "json"] = Field("text", description="How processes write their logs.")
+
+    @model_validator(mode="after")
+    def _check_issuer(self) -> Settings:
+        unknown = sorted(set(self.oidc_algorithms) - set(TOKEN_ALGORITHMS))
+        if unknown:
+            raise ValueError(
+                f"oidc_algorithms are some of {', '.join(TOKEN_ALGORITHMS)}, not {', '.join(unknown)}"
+            )
+        if self.oidc_issuer is not None and not self.oidc_audience:
+            raise ValueError(
+                "oidc_issuer needs oidc_audience: a token that was made for another service must not open this one"
+            )
+        return self
 
     @property
     def ledger_url(self) -> str:
