@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 # from release 1.29 on, building a session writes a device id below the home folder unless this is set before the import
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -67,6 +67,34 @@ class Session:
         except Exception as e:  # as above
             raise _translate(e) from e
         return {n: v if isinstance(v, np.ndarray) else _plain(v) for n, v in zip(names, values, strict=True)}
+
+    def bound(self, feeds: Arrays, results: Arrays) -> Callable[[], None]:
+        """Bind buffers once and return what runs the model: it reads the feeds as they are then and fills the results.
+
+        The arrays must be contiguous and of the graph's own types and shapes.
+        """
+        binding = self._session.io_binding()
+        for name, a in results.items():
+            binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(a))
+        values = {name: ort.OrtValue.ortvalue_from_numpy(a) for name, a in feeds.items()}
+
+        def bind() -> None:
+            for name, value in values.items():
+                binding.bind_ortvalue_input(name, value)
+
+        # on a device a buffer is copied when it is bound
+        again = self.provider != PROVIDERS["cpu"]
+        bind()
+
+        def run() -> None:
+            if again:
+                bind()
+            try:
+                self._session.run_with_iobinding(binding)
+            except Exception as e:  # as above
+                raise _translate(e) from e
+
+        return run
 
 
 def _plain(value: object) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..graph.points import Point
+from ..optimising.adam import Adam
+from ..optimising.variation import variation_slope
 from ..types import Array, Arrays
 from .path import Path, blocks, subject_of
 
@@ -75,27 +77,6 @@ def cover_of(path: Path, p: Point, cells: int) -> Cover:
     return Cover(p.leaf, axes, len(of.shape), tuple(interpolation(of.shape[a], cells) for a in axes))
 
 
-@dataclass
-class Adam:
-    """Adam (Kingma & Ba, 2015) on masks that stay between 0 and 1."""
-
-    rate: float
-    steps: int = 0
-    mean: dict[str, Array] = field(default_factory=dict)
-    square: dict[str, Array] = field(default_factory=dict)
-
-    def move(self, masks: Arrays, slopes: Arrays) -> Arrays:
-        """Return the masks a step further down."""
-        self.steps += 1
-        out: Arrays = {}
-        for n, g in slopes.items():
-            self.mean[n] = 0.9 * self.mean.get(n, 0.0) + 0.1 * g
-            self.square[n] = 0.999 * self.square.get(n, 0.0) + 0.001 * g**2
-            mean, square = self.mean[n] / (1 - 0.9**self.steps), self.square[n] / (1 - 0.999**self.steps)
-            out[n] = np.clip(masks[n] - self.rate * mean / (np.sqrt(square) + 1e-8), 0, 1)
-        return out
-
-
 def descend(path: Path, how: Descent) -> Arrays:
     """Return how much of each place is covered in the end, and what the masked items score."""
     rows = path.rows
@@ -119,17 +100,19 @@ def descend(path: Path, how: Descent) -> Arrays:
 
 def _found(path: Path, how: Descent, covers: dict[str, Cover], items: Array) -> tuple[Arrays, Array]:
     """Return the masks of some items and the scores under them."""
-    rows, adam = path.rows, Adam(how.rate)
+    rows = path.rows
     fall = np.abs(rows.score - path.start_score)[items].astype(np.float64)
     # a score that the fill does not change is taken as it is
     scale = np.where(fall > 1e-12, fall, 1.0)
     masks = {n: np.full((len(items), *c.cells), START) for n, c in covers.items()}
+    movers = {n: Adam(mask) for n, mask in masks.items()}
     for step in range(how.steps):
         slopes = _pull(path, covers, masks, items, scale)
         for n, mask in masks.items():
             places = mask[0].size
-            slopes[n] = slopes[n] - how.area / places + how.tv / places * variation_slope(mask, how.power)
-        masks = adam.move(masks, slopes)
+            rise = how.area / places - slopes[n] - how.tv / places * variation_slope(mask, how.power)
+            movers[n].step(mask, rise, how.rate)
+            np.clip(mask, 0, 1, out=mask)
         rows.run.progress(
             int(items[0]) * how.steps + (step + 1) * len(items), rows.run.items * how.steps, "evaluations"
         )
@@ -153,26 +136,6 @@ def _pull(path: Path, covers: dict[str, Cover], masks: Arrays, items: Array, sca
         by_mask = given[f"slope.{p.name}"].astype(np.float64) * path.length(p.name)[items]
         slopes[p.leaf] += covers[p.leaf].gathered(by_mask)
     return {n: s / scale.reshape(-1, *[1] * (s.ndim - 1)) for n, s in slopes.items()}
-
-
-def variation(mask: Array, power: float) -> Array:
-    """Return the total variation of masks, items first: the sum over neighbours of their difference to a power."""
-    total = sum(
-        (np.abs(np.diff(mask, axis=a)) ** power).reshape(len(mask), -1).sum(1) for a in range(1, mask.ndim)
-    )
-    return np.asarray(total)
-
-
-def variation_slope(mask: Array, power: float) -> Array:
-    """Return the derivative of the total variation."""
-    out = np.zeros(mask.shape)
-    for axis in range(1, mask.ndim):
-        d = np.diff(mask, axis=axis)
-        g = power * np.abs(d) ** (power - 1) * np.sign(d)
-        edge = [(0, 0)] * mask.ndim
-        out += np.pad(g, [*edge[:axis], (1, 0), *edge[axis + 1 :]])
-        out -= np.pad(g, [*edge[:axis], (0, 1), *edge[axis + 1 :]])
-    return out
 
 
 def _shaped(path: Path, leaf: str, covered: Array) -> Array:

@@ -10,8 +10,9 @@ from reference.small_models import small_inputs, small_model
 from reference.tables import linear
 
 import explainers
-from explainers.driving.descent import Cover, interpolation, variation, variation_slope
+from explainers.driving.descent import Cover, interpolation
 from explainers.errors import InvalidRequest
+from explainers.optimising.variation import variation, variation_slope
 from explainers.runtime import Session
 
 

@@ -104,4 +104,12 @@ ROWS: dict[str, list[Row]] = {
     "lrp": [Row("image"), Row("smooth")],
     "deep_taylor": [Row("image")],
     "excitation_backprop": [Row("image")],
+    "activation_maximization": [
+        Row("image", {"steps": 4, "start": "zeros", "expert": "gaussian", "labels": [0, 1]}),
+        Row("smooth", {"steps": 4, "count": 2, "start": [[0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], "low": -1}),
+    ],
+    "feature_inversion": [
+        Row("image", {"layer": "maps", "steps": 4}),
+        Row("smooth", {"layer": "hidden", "steps": 4}),
+    ],
 }
