@@ -153,7 +153,11 @@ class ReadyAnswer(Answer):
     ledger: bool
     broker: bool
     worker: bool
+    cage: bool | None = Field(
+        description="Whether models run in closed cages with every worker; null: none has said so yet."
+    )
     reasons: list[str] = Field(description="What is missing.")
+    warnings: list[str] = Field(description="What works and is not as it should be, such as an open cage.")
 
     @classmethod
     def of(cls, found: Readiness) -> Self:

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from explainers.errors import ExplainError
+from workers.blobs import fitting
+from workers.errors import StorageFull
 
 from .pointers import faults
 from .strict_json import MalformedJson
@@ -27,6 +29,8 @@ _STATUS = {
     "too-large": 413,
     "quota-exceeded": 429,
     "unavailable": 503,
+    "ledger-unavailable": 503,
+    "storage-full": 503,
 }
 _DETAILS = {
     404: "there is nothing at this address; GET /openapi.json lists what there is",
@@ -71,6 +75,7 @@ def install(app: APIFlask) -> None:
     """Make every error of this app a problem document."""
     app.register_error_handler(ExplainError, _refused)
     app.register_error_handler(MalformedJson, _malformed)
+    app.register_error_handler(OSError, _disk)
     app.register_error_handler(Exception, _ours)
     app.error_processor(_invalid)
     app.register_error_handler(HTTPException, _http)
@@ -118,6 +123,16 @@ def _invalid(error: HTTPError) -> Response:
     errors = faults(cause, request.args.to_dict() if query else request.get_json())
     detail = "; ".join(f"{e['pointer'] or '/'}: {e['detail']}" for e in errors)
     return problem(422, detail, code="invalid-request", title="The request does not fit", errors=errors)
+
+
+def _disk(error: OSError) -> Response:
+    try:
+        with fitting():
+            raise error
+    except StorageFull as e:
+        return _refused(e)
+    except OSError:
+        return _ours(error)
 
 
 def _ours(error: Exception) -> Response:

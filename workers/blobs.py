@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import Gone
+from .errors import Gone, StorageFull
 
 GRACE_SECONDS = 60.0
+FULL = (errno.ENOSPC, errno.EDQUOT)
 BLOCK = 1 << 20
 
 
@@ -38,6 +39,17 @@ def sha256(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Say that the disk is full where that is so: it is nobody's fault, and whoever makes room mends it."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno not in FULL:
+            raise
+        raise StorageFull("the disk of the service is full; try again when its operator has made room") from e
+
+
 class Blobs:
     """Blobs in a folder: written beside, synced, then renamed, so that a blob is whole or absent."""
 
@@ -54,8 +66,8 @@ class Blobs:
 
     @contextmanager
     def staged(self) -> Iterator[IO[bytes]]:
-        """Give a file of the staging folder that vanishes unless it is kept."""
-        with tempfile.NamedTemporaryFile("w+b", dir=self._staging, delete=False) as file:
+        """Give a file of the staging folder that vanishes unless it is kept; StorageFull where it does not fit."""
+        with fitting(), tempfile.NamedTemporaryFile("w+b", dir=self._staging, delete=False) as file:
             try:
                 yield file
             finally:
@@ -97,17 +109,23 @@ class Blobs:
         with self._locked(fcntl.LOCK_EX):
             if not path.exists():
                 return True
-            if time.time() - path.stat().st_mtime < GRACE_SECONDS:
+            if self._clock() - path.stat().st_mtime < GRACE_SECONDS:
                 return False
             path.unlink()
             return True
 
     def older(self, seconds: float) -> Iterator[str]:
         """Yield the digests of the blobs that were last stored so long ago."""
-        before = time.time() - seconds
+        before = self._clock() - seconds
         for path in self.root.glob("sha256/??/*"):
             if path.stat().st_mtime < before:
                 yield path.name
+
+    def _clock(self) -> float:
+        """Return the time of the file system, which gave the blobs theirs: this machine's own clock may be wrong."""
+        path = self.root / "lock"
+        path.touch()
+        return path.stat().st_mtime
 
     def _path(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from explainers.errors import ExplainError
 
 from . import broker
 from .ledger import workers
 from .ledger.database import Database
 from .ledger.schema import current, newest
+from .runner.pool import open_walls
 from .settings import Settings
 
 LEAST_BYTES = 1 << 30
@@ -39,7 +38,7 @@ def examine(settings: Settings) -> list[Check]:
 def _looked(name: str, look: Callable[[Settings], tuple[bool, str]], settings: Settings) -> Check:
     try:
         return Check(name, *look(settings))
-    except (ExplainError, SQLAlchemyError, OSError) as e:
+    except (ExplainError, OSError) as e:
         return Check(name, False, f"{type(e).__name__}: {str(e).splitlines()[0][:200]}")
 
 
@@ -98,9 +97,15 @@ def _workers(settings: Settings) -> tuple[bool, str]:
     return bool(alive), f"{len(alive)} say that they consume, {slots} slots; `onnxplain serve` starts one"
 
 
+def _cage(settings: Settings) -> tuple[bool, str]:
+    walls = open_walls(settings)
+    return not walls, "; ".join(walls) or "models that run here can reach no file, network or other process"
+
+
 CHECKS: dict[str, Callable[[Settings], tuple[bool, str]]] = {
     "python": _python,
     "runtime": _runtime,
+    "cage": _cage,
     "data": _data,
     "ledger": _ledger,
     "broker": _broker,

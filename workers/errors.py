@@ -75,6 +75,20 @@ class Unavailable(ExplainError):
     title = "A part of the service does not answer"
 
 
+class LedgerUnavailable(Unavailable):
+    """The ledger's database does not answer, or takes no writes."""
+
+    code = "ledger-unavailable"
+    title = "The ledger does not answer"
+
+
+class StorageFull(Unavailable):
+    """The disk of models, inputs and results holds nothing more."""
+
+    code = "storage-full"
+    title = "The disk is full"
+
+
 class QuotaExceeded(ExplainError):
     """A tenant has used up what it may; `extra["retry_after"]` says in how many seconds to come again, where time helps."""
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
+from contextlib import suppress
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .blobs import open_blobs
+from .errors import LedgerUnavailable
 from .ledger import leases, reconcile, uses, workers
 from .ledger.database import Database, exclusive
 from .ledger.workers import Identity
 from .processes import alive
 from .publisher import Publisher
+from .runner.pool import open_walls
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,32 +36,41 @@ class Keeper(threading.Thread):
         self._publisher = Publisher(settings, self._database)
         self._ending = threading.Event()
         self._consumed = time.monotonic()
+        self._silent = -math.inf
+        self._open_walls: list[str] | None = None
         self._due = {"beat": 0.0, "sweep": 0.0, "clean": 0.0}
 
     def consumed(self) -> None:
         """Note that the consumer's loop turns."""
         self._consumed = time.monotonic()
 
+    def start(self) -> None:
+        """Begin to tick, and meanwhile try the cage."""
+        threading.Thread(target=self._try_cage, name="cage", daemon=True).start()
+        super().start()
+
     def run(self) -> None:
-        """Tick until stopped; a ledger that does not answer is asked again."""
+        """Tick until stopped, whatever happens: without this thread nothing is put back, and nobody sees this worker."""
         while True:
             try:
                 self._tick()
-            except SQLAlchemyError as e:
-                log.warning("the ledger does not answer: %s", type(e).__name__)
+            except LedgerUnavailable:
+                self._silent = time.monotonic()
+            except Exception:
+                log.exception("the keeper of this worker failed, and tries again")
             if self._ending.wait(min(self._settings.tick_seconds, 1.0)):
                 return
 
     def drain(self) -> None:
         """Say that this worker is about to end."""
-        with self._database.write() as session:
+        with suppress(LedgerUnavailable), self._database.write() as session:
             workers.drain(session, self._identity.id)
 
     def leave(self) -> None:
         """Stop ticking and forget this worker."""
         self._ending.set()
         self.join(5)
-        with self._database.write() as session:
+        with suppress(LedgerUnavailable), self._database.write() as session:
             workers.leave(session, self._identity.id)
 
     def _tick(self) -> None:
@@ -73,10 +85,13 @@ class Keeper(threading.Thread):
         if found:
             self._publisher.top_up(self._identity.queue)
 
+    def _try_cage(self) -> None:
+        self._open_walls = open_walls(self._settings)
+
     def _beat(self) -> None:
         if time.monotonic() - self._consumed < 3 * self._settings.heartbeat_seconds:
             with self._database.write() as session:
-                workers.beat(session, self._identity)
+                workers.beat(session, self._identity, self._open_walls)
 
     def _sweep(self) -> None:
         with self._database.write() as session:
@@ -84,7 +99,9 @@ class Keeper(threading.Thread):
             reconcile.dead_neighbours(session, self._settings, self._identity.host, alive)
             if not self._may_sweep(session):
                 return
-            reconcile.expired(session, self._settings)
+            # after an outage whoever still works renews first
+            if time.monotonic() - self._silent > 2 * self._settings.renew_seconds:
+                reconcile.expired(session, self._settings)
             reconcile.unclaimed(session, self._settings)
             freed = reconcile.outdated(session, self._settings)
         if self._is_due("clean", SWEEP_HOURS * 3600):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import update
 
+from .errors import LedgerUnavailable
 from .ledger import counters
 from .ledger.database import Database
 from .ledger.window import Ticket, draw
@@ -55,7 +56,11 @@ class Publisher:
         self._app.close()
 
     def _take_back(self, ticket: Ticket) -> None:
-        with self._database.write() as session:
-            mine = (Chunk.id == ticket.chunk, Chunk.state == "queued")
-            session.execute(update(Chunk).where(*mine).values(published=None))
-            counters.add(session, "publish_failures")
+        try:
+            with self._database.write() as session:
+                mine = (Chunk.id == ticket.chunk, Chunk.state == "queued")
+                session.execute(update(Chunk).where(*mine).values(published=None))
+                counters.add(session, "publish_failures")
+        except LedgerUnavailable:
+            # the reconciler finds it as published and never claimed; this thread must live on
+            log.warning("chunk %d waits for the reconciler", ticket.chunk)

@@ -169,17 +169,20 @@ class ResultRecord:
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether accepted jobs will be run; `reasons` names what is missing."""
+    """Whether accepted jobs will be run; `reasons` names what is missing, `warnings` what is not as it should be."""
 
     ledger: bool
     broker: bool
     worker: bool
+    cage: bool | None
+    """Whether models run behind closed cages, with every consuming worker; None: no worker has said so yet."""
     reasons: list[str]
+    warnings: list[str]
 
     @property
     def ready(self) -> bool:
-        """Whether all parts answer."""
-        return self.ledger and self.broker and self.worker
+        """Whether nothing is missing."""
+        return not self.reasons
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ class WorkerRecord:
     queue: str
     slots: int
     versions: dict[str, str]
+    open_walls: list[str] | None
+    """What a runner of it can still do behind its cage; None: it was not tried yet."""
     seen: datetime
 
 

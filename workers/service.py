@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import explainers
@@ -15,13 +13,14 @@ from explainers.types import Arrays
 
 from . import broker, intake, results, submission
 from .blobs import open_blobs
-from .errors import IdempotencyMismatch
+from .errors import IdempotencyMismatch, LedgerUnavailable
 from .keys import Keys
 from .ledger import audit, counters, events, jobs, models, pages, quotas, reconcile, uses, window, workers
 from .ledger.accept import accept, remembered
 from .ledger.database import Database
 from .ledger.schema import upgrade
 from .publisher import Publisher
+from .readiness import readiness
 from .records import (
     Counts,
     DatasetRecord,
@@ -255,19 +254,14 @@ class Service:
             return results.manifest(found, jobs.find(session, tenant, id), explainers.__version__)
 
     def ready(self) -> Readiness:
-        """Say whether ledger, broker and a consuming worker answer."""
+        """Say whether ledger, broker and a consuming worker answer, and whether models are kept in."""
         try:
             with self._database.read() as session:
-                session.execute(text("select 1"))
-                consuming = bool(workers.alive(session, self.settings.heartbeat_seconds))
-            ledger = True
-        except SQLAlchemyError:
-            ledger = consuming = False
+                consuming, ledger = workers.alive(session, self.settings.heartbeat_seconds), True
+        except LedgerUnavailable:
+            consuming, ledger = [], False
         answers = broker.ping(self.settings.redis_url) if self.settings.redis_url else False
-        parts = {"the ledger": ledger, "the broker": answers, "a consuming worker": consuming}
-        return Readiness(
-            ledger, answers, consuming, [f"{name} does not answer" for name, ok in parts.items() if not ok]
-        )
+        return readiness(self.settings, consuming, ledger=ledger, broker=answers)
 
     def counts(self) -> Counts:
         """Return the figures for /metrics."""

@@ -6,11 +6,12 @@ import json
 import logging
 import os
 import time
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFailure
 from explainers.types import Arrays
@@ -19,15 +20,17 @@ from . import arrays as npy
 from . import logs
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
-from .errors import Crashed, TimeLimit
+from .errors import Crashed, LedgerUnavailable, TimeLimit, Unavailable
 from .ledger import claims, counters, window, workers
 from .ledger.claims import Claim
 from .ledger.database import Database
+from .ledger.window import Ticket
 from .publisher import Publisher
 from .runner.pool import Pool
 from .runner.process import Watch
 from .settings import Settings
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _current: Supervisor | None = None
 
@@ -50,10 +53,14 @@ class Supervisor:
 
     def explain(self, chunk: int) -> None:
         """Explain a chunk that a wake-up call named, unless another has it."""
-        with self._database.write() as session:
-            claim = claims.claim(session, chunk, self._worker, os.getpid(), self._settings)
-        if claim is None:
-            return
+        # while the ledger does not answer the lease runs out, and the reconciler publishes the chunk again
+        with suppress(LedgerUnavailable):
+            with self._database.write() as session:
+                claim = claims.claim(session, chunk, self._worker, os.getpid(), self._settings)
+            if claim is not None:
+                self._explain(claim)
+
+    def _explain(self, claim: Claim) -> None:
         logs.about(
             tenant=claim.tenant, job=claim.job, chunk=claim.chunk, attempt=claim.attempts, fence=claim.fence
         )
@@ -63,6 +70,10 @@ class Supervisor:
             self._finish(claim, *self._run(claim, watch))
         except Cancelled:
             self._stopped(claim, watch)
+        except LedgerUnavailable:
+            raise
+        except Unavailable as e:
+            self._postponed(claim, e)
         except ExplainError as e:
             self._failed(claim, e)
         except MemoryError:
@@ -99,21 +110,26 @@ class Supervisor:
         return self._blobs.put(lambda file: npy.write_npz(file, plain, json.dumps(account))).digest
 
     def _finish(self, claim: Claim, digest: str, seconds: float) -> None:
-        with self._database.write() as session:
+        def write(session: Session) -> list[Ticket]:
             if not claims.succeed(session, claim, digest, seconds):
                 log.warning("chunk %d was finished by another; this result is not used", claim.chunk)
-            tickets = window.draw(session, self._settings, self._settings.provider)
-        self._publisher.publish(tickets)
+            return window.draw(session, self._settings, self._settings.provider)
+
+        self._publisher.publish(self._written(write))
 
     def _stopped(self, claim: Claim, watch: _Watcher) -> None:
         if watch.drained:
-            with self._database.write() as session:
-                claims.give_back(session, claim)
+            self._written(lambda session: claims.give_back(session, claim))
         self._publisher.top_up(self._settings.provider)
+
+    def _postponed(self, claim: Claim, error: Unavailable) -> None:
+        log.warning("chunk %d of job %s is put off: %s", claim.chunk, claim.job, error.detail)
+        self._written(lambda session: claims.postpone(session, claim))
 
     def _failed(self, claim: Claim, error: ExplainError) -> None:
         log.warning("chunk %d of job %s failed: %s", claim.chunk, claim.job, error.code)
-        with self._database.write() as session:
+
+        def write(session: Session) -> list[Ticket]:
             if isinstance(error, Crashed | TimeLimit | ResourceLimit):
                 counters.add(session, "sandbox_kills", error.code)
                 # what ran too long would do so again; what took too much memory gets one more try, in a fresh runner
@@ -121,8 +137,21 @@ class Supervisor:
                 claims.crash(session, claim, error, self._settings, tries=tries)
             else:
                 claims.refuse(session, claim, error, all_items=not isinstance(error, RuntimeFailure))
-            tickets = window.draw(session, self._settings, self._settings.provider)
-        self._publisher.publish(tickets)
+            return window.draw(session, self._settings, self._settings.provider)
+
+        self._publisher.publish(self._written(write))
+
+    def _written(self, deed: Callable[[Session], T]) -> T:
+        """Write the end of a chunk; a ledger that does not answer is waited for as long as the chunk may still be ours."""
+        deadline = time.monotonic() + self._settings.lease_seconds
+        while True:
+            try:
+                with self._database.write() as session:
+                    return deed(session)
+            except LedgerUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(self._settings.tick_seconds)
 
 
 class _Watcher:
@@ -145,9 +174,9 @@ class _Watcher:
             self._ticked = time.monotonic()
             try:
                 self._stop = not self._tick()
-            except SQLAlchemyError as e:
+            except LedgerUnavailable:
                 # the lease tells the others; the work may still end in time
-                log.warning("the ledger does not answer: %s", type(e).__name__)
+                return False
         return self._stop
 
     def _tick(self) -> bool:

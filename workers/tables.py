@@ -211,6 +211,8 @@ class Worker(Table):
     queue: Mapped[str] = mapped_column(String(16))
     slots: Mapped[int]
     versions: Mapped[dict[str, Any]]
+    open_walls: Mapped[list[Any] | None]
+    """What a runner of this worker can still do behind its cage; None: it was not tried yet."""
     draining: Mapped[float | None]
     seen: Mapped[float]
 

@@ -130,6 +130,15 @@ def give_back(session: Session, claim: Claim) -> None:
         counters.add(session, "attempts", "given_back")
 
 
+def postpone(session: Session, claim: Claim) -> None:
+    """Return a chunk that a part of the service failed, without spending an attempt; the reconciler publishes it later."""
+    changed = update(Chunk).where(*_mine(claim)).values(
+        state="queued", attempts=Chunk.attempts - 1, published=now(), lease=None
+    )  # fmt: skip
+    if affected(session, changed):
+        counters.add(session, "attempts", "postponed")
+
+
 def refuse(session: Session, claim: Claim, error: ExplainError, *, all_items: bool) -> None:
     """Write why a chunk cannot be explained: every item alike fails the job, else items are tried one by one."""
     chunk, job = _locked(session, claim)

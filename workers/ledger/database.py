@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import threading
@@ -24,17 +25,26 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 
 from explainers.errors import InvalidRequest
-from workers.errors import NotFound
+from workers.errors import LedgerUnavailable, NotFound
 
 BUSY_SECONDS = 30.0
 COLLISIONS = 4
+POOL_SECONDS = 5.0
+# InternalError: a standby that takes no writes yet
+OUTAGE = (OperationalError, InterfaceError, InternalError, NoConnection)
+# a network that swallows everything must not hold a request for the minutes that TCP allows
+PATIENCE = {
+    "connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
+}  # fmt: skip
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -80,8 +90,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that sees one state of the ledger and changes nothing."""
-        with self._guard, Session(self._reader) as session:
+        """Give a session that sees one state of the ledger and changes nothing; LedgerUnavailable where none answers."""
+        with _answered(), self._guard, Session(self._reader) as session:
             try:
                 yield session
             except DataError as e:
@@ -90,7 +100,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session that holds the write lock (SQLite) or a transaction, and commit at the end."""
+        """Give a session that holds the write lock (SQLite) or a transaction, and commit at the end; refuse as `read` does."""
+        with _answered(), self._writing() as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
         with (
             self._guard,
             closing(self._locked()) as connection,
@@ -109,13 +124,14 @@ class Database:
 
     def change(self, work: Callable[[Session], T]) -> T:
         """Do something that writes; where another writes the same rows at the same instant, look again and repeat."""
-        for left in reversed(range(COLLISIONS)):
-            try:
-                with self.write() as session:
-                    return work(session)
-            except (IntegrityError, OperationalError) as e:
-                if not left or not _collided(e):
-                    raise
+        with _answered():
+            for left in reversed(range(COLLISIONS)):
+                try:
+                    with self._writing() as session:
+                        return work(session)
+                except (IntegrityError, OperationalError) as e:
+                    if not left or not _collided(e):
+                        raise
         raise AssertionError("the last try returns or raises")
 
     def _locked(self) -> Connection:
@@ -131,6 +147,21 @@ class Database:
                 if "locked" not in str(e) or time.monotonic() > deadline:
                     raise
                 time.sleep(random.uniform(0.005, 0.05))
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Say that the ledger does not answer where that is so: it is nobody's fault, and time mends it."""
+    try:
+        yield
+    except OUTAGE as e:
+        log.warning("the ledger does not answer: %s", _reason(e))
+        raise LedgerUnavailable("the ledger does not answer; try again in some seconds") from e
+
+
+def _reason(error: Exception) -> str:
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:200] if lines else ''}"
 
 
 def _collided(error: IntegrityError | OperationalError) -> bool:
@@ -173,8 +204,18 @@ def insert(session: Session, table: type[Any]) -> sqlite.Insert:
 
 def _engine(url: str, *, pooled: bool) -> Engine:
     sqlite = make_url(url).get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"pool_size": 16, "max_overflow": 48} if pooled else {"poolclass": NullPool}
-    engine = create_engine(url, pool_pre_ping=pooled and not sqlite, **options)
+    options: dict[str, Any] = {"poolclass": NullPool}
+    if pooled:
+        options = {
+            "pool_size": 16,
+            "max_overflow": 48,
+            "pool_timeout": POOL_SECONDS,
+            "pool_pre_ping": not sqlite,
+        }
+    if not sqlite:
+        # what the URL says itself goes before
+        options["connect_args"] = {k: v for k, v in PATIENCE.items() if k not in make_url(url).query}
+    engine = create_engine(url, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

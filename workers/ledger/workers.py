@@ -29,14 +29,15 @@ class Identity:
     versions: dict[str, Any]
 
 
-def beat(session: Session, who: Identity) -> None:
-    """Note that a worker consumes."""
+def beat(session: Session, who: Identity, open_walls: list[str] | None = None) -> None:
+    """Note that a worker consumes, and what its runners' cage leaves open, if that was tried."""
     fields = {
         "host": who.host,
         "pid": who.pid,
         "queue": who.queue,
         "slots": who.slots,
         "versions": who.versions,
+        "open_walls": open_walls,
     }
     row = insert(session, Worker).values(id=who.id, **fields, seen=now())
     session.execute(row.on_conflict_do_update(index_elements=["id"], set_={**fields, "seen": now()}))
@@ -64,7 +65,9 @@ def alive(session: Session, heartbeat: float) -> list[WorkerRecord]:
     """Return the workers that lately said that they consume."""
     recent = Worker.seen > now() - ALIVE_BEATS * heartbeat
     found = session.scalars(select(Worker).where(recent, Worker.draining.is_(None)).order_by(Worker.id))
-    return [WorkerRecord(w.id, w.host, w.queue, w.slots, w.versions, moment(w.seen)) for w in found]
+    return [
+        WorkerRecord(w.id, w.host, w.queue, w.slots, w.versions, w.open_walls, moment(w.seen)) for w in found
+    ]
 
 
 def slots(session: Session, queue: str, heartbeat: float) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
+from explainers.errors import ExplainError
 from workers.settings import Settings
 
 from .process import Limits, Purpose, Runner
@@ -19,6 +21,17 @@ def limits(settings: Settings, purpose: Purpose = "explain") -> Limits:
         settings.runner_memory, settings.cancel_seconds, max(settings.model_bytes, settings.input_bytes) * 2,
         settings.provider if purpose == "explain" else "cpu", purpose, settings.cage == "required",
     )  # fmt: skip
+
+
+def open_walls(settings: Settings) -> list[str]:
+    """Try the cage with a process that does nothing else, and return what it leaves open."""
+    try:
+        with closing(
+            Runner(replace(limits(settings, "try"), provider=settings.provider, required=False))
+        ) as runner:
+            return list(runner.cage.open)
+    except ExplainError as e:
+        return [f"no runner starts: {e.detail}"]
 
 
 class Pool:

@@ -37,7 +37,8 @@ SPACE = 16 << 30
 """Address space that is reserved and never touched: stacks, arenas, mapped libraries."""
 log = logging.getLogger(__name__)
 
-Purpose = Literal["explain", "look", "draw"]
+Purpose = Literal["explain", "look", "draw", "try"]
+"""What a process is for: to explain, to look at uploads, to draw, or only to try its cage."""
 Progress = Callable[[int, int, str], None]
 
 

@@ -41,7 +41,7 @@ WIDTH = 8
 
 
 def warm(purpose: str) -> None:
-    """Load what a purpose needs: to `explain`, to `look` at uploads, or to `draw` pictures."""
+    """Load what a purpose needs: to `explain`, to `look` at uploads, to `draw` pictures, or to `try` the cage."""
     for name in CODECS:
         codecs.lookup(name)
     for step in _STEPS[purpose]:
@@ -157,6 +157,7 @@ _STEPS: dict[str, list[Callable[[], None]]] = {
     "explain": [_engine, _fits, _run, _segment, _random, _pictures],
     "look": [_engine, _run, _pictures, _parquet],
     "draw": [_pictures, _draw],
+    "try": [],
 }
 _FORMS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
     ({"inputs": {"x": {"kind": "image", "layout": "NCHW", "low": 0, "high": 1}}}, (1, 3, WIDTH, WIDTH)),
