@@ -12,6 +12,7 @@ import onnx
 from . import __version__, runtime
 from . import target as targets
 from .books import ledger_entries
+from .datasets import Datasets
 from .errors import InvalidRequest
 from .explainer import Place
 from .graph.explanation import Emission, emit
@@ -37,6 +38,7 @@ def explain(
     progress: Progress | None = None,
     *,
     models: Mapping[str, bytes] | None = None,
+    datasets: Datasets | None = None,
     provider: str = "cpu",
     threads: int = 0,
     spinning: bool = True,
@@ -44,7 +46,7 @@ def explain(
     """Explain each item of the inputs, item axis first; a bare array is taken for the only input.
 
     A method that searches for inputs of its own takes None, or data to start from. `models` holds the bytes of those that
-    parameters name; without it they name paths.
+    parameters name; without it they name paths. `datasets` holds the rows that `{"dataset": id}` in parameters stands for.
     `spinning` lets idle threads of the runtime wait busily between nodes: many small nodes run up to a third faster, and
     other processes on the same cores get less.
     Raises InvalidRequest, OperatorsWithoutDerivative, ResourceLimit or RuntimeFailure; whatever `progress` raises ends the run.
@@ -57,7 +59,7 @@ def explain(
     arrays, items = ({}, 1) if inputs is None and kind.searches else read_inputs(model.description, given)
     check(model.description, request, items)
     place = Place(provider, threads, spinning)
-    run = Run(model, request, arrays, items, place, progress or _silent, models)
+    run = Run(model, request, arrays, items, place, progress or _silent, models, datasets or {})
     started = time.monotonic()
     found = _compiled(run) if kind.compiled else _driven(run)
     found.arrays |= shown(arrays, model.words, found.attributions)

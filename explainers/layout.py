@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from .datasets import Datasets
 from .types import Card, Feeds, InputCard, ModelDescription
 
 _UNKNOWN = 1 << 30  # an axis of unknown length is long
 
 
 class Shapes(dict[str, tuple[int, ...]]):
-    """The shape of one item of each input, with the inputs' cards."""
+    """The shape of one item of each input, with the inputs' cards and the data sets that parameters name."""
 
     def __init__(
-        self, shapes: Mapping[str, Sequence[int]], cards: Mapping[str, InputCard] | None = None
+        self,
+        shapes: Mapping[str, Sequence[int]],
+        cards: Mapping[str, InputCard] | None = None,
+        datasets: Datasets | None = None,
     ) -> None:
         super().__init__({n: tuple(s) for n, s in shapes.items()})
         self.cards = cards or {}
+        self.datasets: Datasets = datasets or {}
+        """Rows first."""
+
+    def only(self, names: Sequence[str]) -> Shapes:
+        """Return the shapes of these inputs alone."""
+        return Shapes({n: s for n, s in self.items() if n in names}, self.cards, self.datasets)
 
 
-def shapes_of(arrays: Feeds, description: ModelDescription | None, card: Card | None) -> Shapes:
+def shapes_of(
+    arrays: Feeds, description: ModelDescription | None, card: Card | None, datasets: Datasets | None = None
+) -> Shapes:
     """Return the shapes of the explained inputs' items; the description says which those are and where their items are."""
     axes: dict[str, int | None] = dict.fromkeys(arrays, 0)
     if description is not None:
@@ -30,7 +44,15 @@ def shapes_of(arrays: Feeds, description: ModelDescription | None, card: Card | 
         for n, a in arrays.items()
         if a.ndim and n in axes
     }
-    return Shapes(items, card.inputs if card else None)
+    return Shapes(items, card.inputs if card else None, rows_first(datasets or {}, axes))
+
+
+def rows_first(datasets: Datasets, axes: Mapping[str, int | None]) -> Datasets:
+    """Return data sets of inputs with their rows in front."""
+    return {
+        key: {n: a if (axis := axes.get(n)) is None else np.moveaxis(a, axis, 0) for n, a in arrays.items()}
+        for key, arrays in datasets.items()
+    }
 
 
 def card_of(shapes: Mapping[str, Sequence[int]], name: str) -> InputCard:

@@ -11,12 +11,14 @@ import numpy as np
 
 from . import itemwise
 from . import target as targets
+from .datasets import Datasets
 from .driving.rows import Rows
 from .errors import InvalidRequest, ResourceLimit
 from .explainer import Explainer, Place
 from .graph.build import Dims
 from .graph.explanation import WEIGHTS, Head
 from .itemwise import Axes
+from .layout import Shapes, rows_first
 from .model import Model
 from .registry import Params, find
 from .signature import Request, target_spec
@@ -55,6 +57,8 @@ class Run:
     progress: Progress
     models: Mapping[str, bytes] | None = None
     """Other models that parameters name; None: they name paths."""
+    datasets: Datasets = field(default_factory=dict)
+    """Rows of inputs that parameters name by an id."""
     evaluations: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     per_item: dict[str, list[float]] = field(default_factory=dict)
@@ -121,6 +125,12 @@ class Run:
                 pointer="/params/explain_inputs",
             )
         return own
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The shape of one item of each input to explain, with the cards and data sets."""
+        own = {n: self.item_shape(n) for n in self.explainable()}
+        return Shapes(own, self.model.card.inputs, rows_first(self.datasets, self.axes))
 
     def item_shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of one item of an input."""

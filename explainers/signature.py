@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from . import registry
+from .datasets import Datasets
 from .errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
 from .layout import shapes_of
 from .types import Array, Arrays, At, Card, ModelDescription, Target, TensorSpec
@@ -173,7 +174,7 @@ def check(description: ModelDescription, request: Request, items: int) -> None:
     default = request.target.output is None or spec.name == next(
         (o.name for o in description.outputs if _is_float(o)), None
     )
-    support = description.families.get("backward" if kind.needs == "grad" else kind.family)
+    support = description.families.get("backward" if kind.needs == "grad" else "sampling")
     if support is not None and default and not support.supported:
         would = [m.name for m in registry.methods().values() if m.needs == "run"]
         raise OperatorsWithoutDerivative(
@@ -226,13 +227,8 @@ def _check_index(spec: TensorSpec, target: Target, items: int | None) -> None:
         raise InvalidRequest(
             f"index lists {len(target.index)} classes for {items} items", pointer="/target/index"
         )
-    flat = (
-        [target.index]
-        if type(target.index) is int
-        else target.index
-        if isinstance(target.index, list)
-        else []
-    )
+    one = [target.index] if type(target.index) is int else []
+    flat = target.index if isinstance(target.index, list) else one
     if behind is not None:
         classes = class_count(spec.shape)
         for i in [*flat, *(target.contrast or ())]:
@@ -289,10 +285,12 @@ def evaluations(
     arrays: Mapping[str, Array],
     description: ModelDescription | None = None,
     card: Card | None = None,
+    datasets: Datasets | None = None,
 ) -> int:
-    """Estimate how many model evaluations one item takes, and refuse what cannot fit the inputs."""
-    shapes = shapes_of(arrays, description, card)
-    return registry.find(request.method).evaluations(request.params, shapes)
+    """Estimate how many model evaluations one item takes, and refuse what cannot fit; of data sets only the shapes count."""
+    return registry.find(request.method).evaluations(
+        request.params, shapes_of(arrays, description, card, datasets)
+    )
 
 
 def per_item(request: Request) -> bool:

@@ -58,8 +58,7 @@ class Asker:
     @classmethod
     def of(cls, run: Run) -> Asker:
         """Return what asks as often as the request's method foresees."""
-        shapes = Shapes({n: run.item_shape(n) for n in run.explainable()}, run.model.card.inputs)
-        return cls(run, find(run.request.method).evaluations(run.request.params, shapes))
+        return cls(run, find(run.request.method).evaluations(run.request.params, run.shapes))
 
     @property
     def total(self) -> int:
@@ -110,8 +109,9 @@ class Asker:
 
 def asked_about(params: Params, shapes: Mapping[str, Sequence[int]]) -> Shapes:
     """Return the shapes of the inputs that the parameters ask for."""
-    own = {n: s for n, s in shapes.items() if params.explain_inputs is None or n in params.explain_inputs}
-    return Shapes(own, shapes.cards if isinstance(shapes, Shapes) else None)
+    known = shapes if isinstance(shapes, Shapes) else Shapes(shapes)
+    asked = params.explain_inputs
+    return known if asked is None else known.only(asked)
 
 
 def ahead(blocks: Iterable[T], count: int) -> Iterator[T]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from .. import baselines
+from .. import baselines, datasets
 from ..baselines import BaselineParams, as_lists, subject
 from ..errors import InvalidRequest
-from ..layout import card_of
+from ..layout import Shapes, card_of
 from ..registry import Params
 from ..types import Array, InputCard
 from .covers import Cover, Guessed, Removed, Shown, as_type
@@ -57,14 +57,14 @@ def check_names(params: FillParams, known: Collection[str]) -> None:
             )
 
 
-def rows_of(params: FillParams, shapes: Mapping[str, Sequence[int]]) -> int:
+def rows_of(params: FillParams, shapes: Shapes) -> int:
     """Return how many rows are shown in turn, judged from shapes; refuse fills and backgrounds that do not fit these."""
     check_names(params, shapes)
     if params.background is None:
         for name, shape in shapes.items():
             _check(params, name, shape, card_of(shapes, name))
         return 1
-    sizes = {n: len(background_rows(params, n, s)) for n, s in shapes.items()}
+    sizes = {n: len(background_rows(params, shapes, n)) for n in shapes}
     if len(set(sizes.values())) > 1:
         raise InvalidRequest(
             f"the background's inputs disagree on the number of rows: {sizes}", pointer="/params/background"
@@ -126,7 +126,7 @@ def constants(run: Run, params: FillParams, name: str, item: int) -> Array:
     """Return the rows that stand in place of one item, in its own type, where these do not depend on what is left."""
     x, card = run.of_item(run.inputs[name], name, item), run.model.card.input(name)
     if params.background is not None:
-        return _typed(background_rows(params, name, x.shape), name, x)
+        return _typed(background_rows(params, run.shapes, name), name, x)
     way = _word(params, name)
     if way in GUESSES or way == "remove":
         raise InvalidRequest(
@@ -182,21 +182,26 @@ def _pad(run: Run, params: FillParams, name: str) -> int:
     return int(words.pad)
 
 
-def background_rows(params: FillParams, name: str, shape: Sequence[int]) -> Array:
-    """Return the background of one input, or refuse one that does not have its shape."""
-    given = params.background.get(name) if isinstance(params.background, dict) else params.background
+def background_rows(params: FillParams, shapes: Shapes, name: str) -> Array:
+    """Return the background of one input, rows first, or refuse one that does not have its shape."""
+    given = datasets.given(params.background, shapes.datasets, "background")
     where = "/params/background" + (f"/{name}" if isinstance(params.background, dict) else "")
-    rows = _numbers_or_words(given)
-    finite = rows.dtype == object or bool(np.isfinite(rows).all())
-    if rows.shape[1:] != tuple(shape) or not len(rows) or not finite:
+    if given is not params.background:
+        where = "/params/background/dataset"
+    rows = _numbers_or_words(given.get(name) if isinstance(given, Mapping) else given)
+    # a data set was looked at when it was uploaded
+    finite = rows.dtype == object or given is not params.background or bool(np.isfinite(rows).all())
+    if rows.shape[1:] != shapes[name] or not len(rows) or not finite:
         raise InvalidRequest(
-            f"the background of {name!r} has shape {list(rows.shape)}; it needs rows of shape {list(shape)}, all finite",
+            f"the background of {name!r} has shape {list(rows.shape)}; it needs rows of shape {list(shapes[name])}, all finite",
             pointer=where,
         )
     return rows
 
 
 def _numbers_or_words(given: Any) -> Array:
+    if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
+        return given
     try:
         return np.asarray(given, np.float64)
     except (ValueError, TypeError):

@@ -137,7 +137,7 @@ def known_columns(params: LimeParams, shapes: Shapes) -> list[Column]:
     """Return what the background says of each value of an item, all inputs after one another."""
     found: list[Column] = []
     for name, shape in shapes.items():
-        rows = background_rows(params, name, shape)
+        rows = background_rows(params, shapes, name)
         card, size = card_of(shapes, name), math.prod(shape)
         names = card.feature_names if card.feature_names and len(card.feature_names) == size else [""] * size
         found += columns(rows.reshape(len(rows), -1), [n in (card.categories or {}) for n in names])
@@ -150,8 +150,7 @@ def explain(run: Run, params: LimeParams) -> Arrays:
     check_names(params, run.explainable())
     known = None
     if params.discretize == "quartiles":
-        shapes = Shapes({n: run.item_shape(n) for n in run.explainable()}, run.model.card.inputs)
-        known = known_columns(params, shapes)
+        known = known_columns(params, run.shapes)
     groups, values, errors = [], [], []
     for item in range(run.items):
         around: Neighbourhood = (

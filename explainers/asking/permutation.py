@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidRequest
-from ..layout import Shapes
 from ..signature import class_count, target_spec
 from ..types import Array, Arrays
 from .groups import OF_ITEMS, find_groups
@@ -22,9 +21,8 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     """Return each group's mean loss over the permutations with its standard error, and every single loss."""
     labels = read_labels(params.metric, params.labels, run.items)
     _check(run, params)
-    names = run.explainable()
     # without an item in hand the groups are places: the same for all items
-    groups = find_groups(params, Shapes({n: run.item_shape(n) for n in names}, run.model.card.inputs))
+    groups = find_groups(params, run.shapes)
     start = measured(run, run.inputs, params.metric, labels)
     orders = permutations(run, params.repeats)
     total = groups.count * len(orders) * run.items

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import datasets
 from ..baselines import BaselineParams, Subject, baseline, check_names, subject
 from ..errors import InvalidRequest
 from ..graph.points import Point
@@ -225,6 +226,7 @@ def _feeds(rows: Rows, data: Any) -> Arrays:
     from ..signature import read_inputs
 
     run = rows.run
+    data = datasets.given(data, run.datasets, "data")
     description = run.model.description
     if not isinstance(data, dict):
         data = {rows.points[0].leaf: data}

@@ -15,7 +15,7 @@ from ..asking.effort import BudgetParams, affordable, warn_of_rest
 from ..asking.fills import FillParams, check_names, cover_of, rows_of
 from ..baselines import subject
 from ..errors import InvalidRequest
-from ..layout import Shapes, card_of
+from ..layout import card_of
 from ..registry import method
 from ..types import Array, Arrays, InputCard
 
@@ -57,8 +57,7 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     check_names(params, names)
     cards = run.model.card
     cuts = [(n, cut) for n in names for cut in _patches(n, run.item_shape(n), params, cards.input(n))]
-    rows = rows_of(params, Shapes({n: run.item_shape(n) for n in names}, cards.inputs))
-    asked = [cuts[i] for i in affordable(run, params, len(cuts), rows)]
+    asked = [cuts[i] for i in affordable(run, params, len(cuts), rows_of(params, run.shapes))]
     arrays: Arrays = {f"attribution.{n}": np.zeros(run.inputs[n].shape, np.float32) for n in names}
     for item in range(run.items):
         for name in names:

@@ -150,3 +150,44 @@ def test_a_table_has_no_neighbours():
             explainers.load(linear_model(np.ones(3, np.float32))), np.ones((1, 3), "f4"), "feature_ablation",
             {"fill": "neighbour"},
         )  # fmt: skip
+
+
+def test_a_background_is_named_by_its_data_set():
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(2, 5)).astype(np.float32)
+    rows = {"lives": {"input": rng.normal(size=(7, 5)).astype(np.float32)}}
+    model, params = explainers.load(linear_model(w)), {"background": {"dataset": "lives"}}
+    found = explainers.explain(model, x[None], "kernel_shap", params, datasets=rows)
+
+    mean = rows["lives"]["input"].mean(0)
+    np.testing.assert_allclose(found.attributions["input"][0], w * (x - mean), atol=1e-5)
+    assert found.account.params["background"] == {"dataset": "lives"}
+    with pytest.raises(InvalidRequest, match="no data set 'lives'") as refused:
+        explainers.explain(model, x[None], "kernel_shap", params)
+    assert refused.value.pointer == "/params/background/dataset"
+
+
+def test_a_data_set_has_its_items_where_the_input_has_them():
+    from reference.small_models import CARDS, small_inputs, small_model
+
+    model = explainers.load(small_model("series"), CARDS["series"])
+    rows, inputs = small_inputs("series", 5, seed=2), small_inputs("series")
+    named = explainers.explain(
+        model, inputs, "exact_shapley", {"background": {"dataset": "a"}}, 1, datasets={"a": rows}
+    )
+    background = np.moveaxis(rows["input"], 1, 0)
+    given = explainers.explain(model, inputs, "exact_shapley", {"background": background}, 1)
+
+    np.testing.assert_array_equal(named.attributions["input"], given.attributions["input"])
+
+
+def test_expected_gradients_start_from_a_data_set():
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(2, 5)).astype(np.float32)
+    rows = {"lives": {"input": rng.normal(size=(7, 5)).astype(np.float32)}}
+    model, params = explainers.load(linear_model(w)), {"data": {"dataset": "lives"}, "steps": 70}
+    found = explainers.explain(model, x[None], "integrated_gradients", params, datasets=rows)
+
+    np.testing.assert_allclose(
+        found.attributions["input"][0], w * (x - rows["lives"]["input"].mean(0)), atol=1e-4
+    )
