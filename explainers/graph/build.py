@@ -87,7 +87,8 @@ class Builder:
     def constant(self, a: np.ndarray[Any, Any], hint: str = "const") -> ir.Value:
         """Return an initializer with this value; equal small constants are shared."""
         a = np.ascontiguousarray(a).reshape(np.shape(a))
-        key = (a.dtype.str, a.shape, a.tobytes() if a.size <= 64 else self.name("large").encode())
+        small = a.size <= 64 and a.dtype.kind != "O"
+        key = (a.dtype.str, a.shape, a.tobytes() if small else self.name("large").encode())
         if key not in self._constants:
             self._constants[key] = add_constant(self.graph, a, self.name(hint))
         return self._constants[key]

@@ -12,8 +12,12 @@ Numbers = np.ndarray[Any, Any]
 
 def add_constant(graph: ir.Graph, a: Numbers, name: str) -> ir.Value:
     """Put an array into a graph as an initializer of this name and return it."""
-    tensor = ir.tensor(np.ascontiguousarray(a).reshape(np.shape(a)), name=name)
     shape = ir.Shape(list(np.shape(a)))
+    tensor: ir.TensorProtocol = (
+        ir.StringTensor([str(s).encode() for s in a.ravel()], shape=shape, name=name)
+        if a.dtype.kind == "O"
+        else ir.tensor(np.ascontiguousarray(a).reshape(np.shape(a)), name=name)
+    )
     value = ir.Value(name=name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=shape)
     graph.register_initializer(value)
     return value

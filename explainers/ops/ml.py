@@ -1,4 +1,4 @@
-"""The operators of ai.onnx.ml that are smooth: scalers, linear models, support vector regression."""
+"""The operators of ai.onnx.ml that are smooth and no standard operator stands for."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.build import dimensions
 from ..graph.table import rules, vjp
 
 rules(
     {
-        "ai.onnx.ml::Scaler": lambda op, g, y, x, offset=None, scale=None: (
-            g if scale is None else op.Mul(g, np.array(scale, g.dtype.numpy()))
-        ),
         # a value that is filled in hides its input
         "ai.onnx.ml::Imputer": lambda op, g, y, x, replaced_value_float=0.0, **_: op.Where(
             op.IsNaN(x) if math.isnan(replaced_value_float) else op.Equal(x, replaced_value_float),
             op.Mul(g, 0.0),
             g,
-        ),
+        )
     }
 )
+
 
 # what arrives before the last step, from the step's output alone
 POST = {
@@ -38,35 +35,6 @@ def _like(g: Any, values: Any, *shape: int) -> Any:
     return np.array(values, np.float64).reshape(shape).astype(g.dtype.numpy())
 
 
-@vjp("ai.onnx.ml::LinearRegressor")
-def linear_regressor(
-    op: Any,
-    g: Any,
-    y: Any,
-    x: Any,
-    *,
-    coefficients: Any,
-    targets: int = 1,
-    intercepts: Any = None,
-    post_transform: str = "NONE",
-) -> Any:
-    return op.MatMul(POST[post_transform](op, g, y), _like(g, coefficients, targets, -1))
-
-
-@vjp("ai.onnx.ml::LinearClassifier", outputs="all")
-def linear_classifier(
-    op: Any, g: Any, y: Any, x: Any, *, coefficients: Any, post_transform: str = "NONE", **_: Any
-) -> Any:
-    """Through the scores; the label has no slope. One row of coefficients stands for two classes, -s and s."""
-    features = (dimensions(x) or [None])[-1]
-    if not isinstance(features, int):
-        raise ValueError(f"the number of features of {x.name!r} must be known")
-    rows = _like(g[1], coefficients, -1, features)
-    if len(rows) == 1 and (dimensions(y[1]) or [None])[-1] != 1:
-        rows = np.concatenate([-rows, rows])
-    return op.MatMul(POST[post_transform](op, g[1], y[1]), rows)
-
-
 @vjp("ai.onnx.ml::Normalizer")
 def normalizer(op: Any, g: Any, y: Any, x: Any, *, norm: str = "MAX") -> Any:
     """The norm of each row; 0 for a row of zeros, and the first of the greatest for MAX."""
@@ -79,15 +47,6 @@ def normalizer(op: Any, g: Any, y: Any, x: Any, *, norm: str = "MAX") -> Any:
     else:
         along = op.Mul(y if norm == "L2" else op.Sign(x), back)
     return op.Where(none, g, op.Div(op.Sub(g, along), op.Where(none, 1.0, size)))
-
-
-@vjp("ai.onnx.ml::FeatureVectorizer")
-def feature_vectorizer(op: Any, g: Any, y: Any, *xs: Any, inputdimensions: Any) -> Any:
-    ends = np.cumsum([0, *inputdimensions])
-    return [
-        op.reshape_like(op.Slice(g, [int(a)], [int(b)], [-1]), x)
-        for x, a, b in zip(xs, ends, ends[1:], strict=False)
-    ]
 
 
 @vjp("ai.onnx.ml::SVMRegressor")

@@ -39,7 +39,7 @@ FAMILIES: dict[str, str] = {
     "ScatterND Squeeze Unsqueeze Tile DepthToSpace SpaceToDepth Identity Dropout Cast CastLike Flatten Where Trilu "
     "ReverseSequence Compress CenterCropPad Col2Im Upsample",
     "normalisation": "BatchNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization "
-    "LpNormalization LRN MeanVarianceNormalization",
+    "LpNormalization LRN MeanVarianceNormalization ai.onnx.ml::Normalizer",
     "softmax": "Softmax LogSoftmax",
     "quantiser": "QuantizeLinear DequantizeLinear",
 }

@@ -61,6 +61,7 @@ NORMS: dict[str, Callable[[Passage], list[Any]]] = {
     "LayerNormalization": _layer,
     "InstanceNormalization": _instance,
     "GroupNormalization": _group,
+    "Normalizer": pass_on,
     "RMSNormalization": pass_on,
     "LpNormalization": pass_on,
     "LRN": pass_on,

@@ -81,9 +81,13 @@ def gru_cell(way: Way, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
     to_gates, to_candidate = way.columns(0, 2 * size), way.columns(2 * size, 3 * size)
     z, r = op.Split(way.act(0, way.from_state(gates, h, to_gates)), axis=2, num_outputs=2, outputs=2)
     if way.options.get("linear_before_reset"):
-        inner = None if h is None else op.MatMul(h, to_candidate)
-        inner = way.bias if inner is None else inner if way.bias is None else op.Add(inner, way.bias)
-        candidate = candidate if inner is None else op.Add(candidate, op.Mul(r, inner))
+        if h is None and way.bias is not None:
+            # a state of zeros that still is a signal: relevance then sees a gate before it, and not before a constant
+            h = op.Mul(op.Slice(x, [0], [size], [2]), 0.0)
+        if h is not None:
+            inner = op.MatMul(h, to_candidate)
+            inner = inner if way.bias is None else op.Add(inner, way.bias)
+            candidate = op.Add(candidate, op.Mul(r, inner))
     elif h is not None:
         candidate = way.from_state(candidate, op.Mul(r, h), to_candidate)
     candidate = way.act(1, candidate)

@@ -11,6 +11,7 @@ from ...ops import VJPS
 from ..table import key
 from . import attention as _attention  # noqa: F401 - these fill EXPANSIONS
 from . import contrib as _contrib  # noqa: F401
+from . import linear_models as _linear_models  # noqa: F401
 from . import recurrent as _recurrent  # noqa: F401
 from . import regions as _regions  # noqa: F401
 from .branches import condition, take_branches
