@@ -55,9 +55,14 @@ def conv_transpose(
     strides: Any = None,
 ) -> Any:
     """The input's gradient is a convolution; the kernel's is Conv's with input and gradient exchanged."""
-    win = window(x, kernel_shape or spatial(w, _dims(w)), strides, dilations, pads)
-    if output_shape is not None or auto_pad != "NOTSET":
-        win = _transposed_padding(x, y, win, auto_pad, output_padding or [0] * len(win.kernel))
+    how = {
+        "auto_pad": auto_pad,
+        "dilations": dilations,
+        "kernel_shape": kernel_shape,
+        "pads": pads,
+        "strides": strides,
+    }
+    win = transposed_window(y, x, w, **how, output_padding=output_padding, output_shape=output_shape)
     read, inner = _within_reach(op, g, win)
     return (
         lambda: op.Conv(
@@ -72,6 +77,27 @@ def conv_transpose(
         lambda: kernel_gradient(op, read, x, w, inner, group),
         lambda: _bias_gradient(op, g, win),
     )
+
+
+def transposed_window(
+    y: Any,
+    x: Any,
+    w: Any,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    kernel_shape: Any = None,
+    output_padding: Any = None,
+    output_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+    **_: Any,
+) -> Window:
+    """Return the window of a ConvTranspose, its padding worked out from its output where it is not given."""
+    win = window(x, kernel_shape or spatial(w, _dims(w)), strides, dilations, pads)
+    if output_shape is not None or auto_pad != "NOTSET":
+        win = _transposed_padding(x, y, win, auto_pad, output_padding or [0] * len(win.kernel))
+    return win
 
 
 def _within_reach(op: Any, g: Any, win: Window) -> tuple[Any, Window]:

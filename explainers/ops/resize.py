@@ -18,18 +18,23 @@ def resize(
     op: Any, g: Any, y: Any, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **how: Any
 ) -> Any:
     """Nearest enlarging by whole factors sums tiles; everything else is a product with the transposed weights."""
-    factors = _factors(x, y, scales, sizes, how)
-    crop = _crop(roi, how.get("axes"), len(factors))
-    weights = {a: _axis_weights(x, y, a, f, crop[a], how) for a, f in enumerate(factors) if f is not None}
-    weights = {a: w for a, w in weights.items() if not np.array_equal(w, np.eye(len(w)))}
+    weights = matrices(x, y, roi, scales, sizes, how)
     tiles = {a: _tile(w) for a, w in weights.items()}
-    rank = len(factors)
+    rank = len(dimensions(x) or [])
     if weights and min(weights) >= 2 and 3 <= rank <= 5 and all(tiles.values()):
         kernel = [tiles.get(a, 1) for a in range(2, rank)]
         return op.Mul(op.AveragePool(g, kernel_shape=kernel, strides=kernel), float(np.prod(kernel)))
     for axis, w in weights.items():
         g = _multiply(op, g, op.constant(np.ascontiguousarray(w.astype(g.dtype.numpy()))), axis, rank)
     return g
+
+
+def matrices(x: Any, y: Any, roi: Any, scales: Any, sizes: Any, how: Any) -> dict[int, Floats]:
+    """Return the weights (output positions, input positions) along each axis that changes."""
+    factors = _factors(x, y, scales, sizes, how)
+    crop = _crop(roi, how.get("axes"), len(factors))
+    weights = {a: _axis_weights(x, y, a, f, crop[a], how) for a, f in enumerate(factors) if f is not None}
+    return {a: w for a, w in weights.items() if not np.array_equal(w, np.eye(len(w)))}
 
 
 def _multiply(op: Any, g: Any, w: Any, axis: int, rank: int) -> Any:

@@ -112,4 +112,10 @@ ROWS: dict[str, list[Row]] = {
         Row("image", {"layer": "maps", "steps": 4}),
         Row("smooth", {"layer": "hidden", "steps": 4}),
     ],
+    "top_activations": [
+        Row("image", {"layer": "active", "top": 2, "units": [0, 1]}),
+        Row("series", {"layer": "hidden", "axis": 2, "project": "lrp"}),
+    ],
+    "activations": [Row("image", {"layer": ["maps", "pooled"]}), Row("tokens", {"layer": "both"})],
+    "embedding_map": [Row("smooth", {"method": "pca", "labels": ["a", "b"]})],
 }

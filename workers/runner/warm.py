@@ -89,6 +89,20 @@ def _fits() -> None:
     truncnorm(-1, 1).ppf(0.5)
 
 
+def _map() -> None:
+    """Lay a few points out: the neighbours' trees and the threads' bounds come with the first map."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    from explainers.inside.flat_map import threads
+
+    points = np.random.default_rng(0).normal(size=(WIDTH, 4))
+    for solver in ("full", "randomized"):
+        PCA(2, svd_solver=solver, random_state=0).fit(points)
+    with threads().limit(limits=1):
+        TSNE(2, perplexity=2, init="pca", random_state=0, max_iter=250).fit_transform(points)
+
+
 def _segment() -> None:
     import scipy.ndimage
     from skimage.segmentation import slic
@@ -154,7 +168,7 @@ def _plain_account() -> dict[str, Any]:
 
 
 _STEPS: dict[str, list[Callable[[], None]]] = {
-    "explain": [_engine, _fits, _run, _segment, _random, _pictures],
+    "explain": [_engine, _fits, _map, _run, _segment, _random, _pictures],
     "look": [_engine, _run, _pictures, _parquet],
     "draw": [_pictures, _draw],
     "try": [],
