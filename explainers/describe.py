@@ -82,9 +82,15 @@ def describe(
     return description.model_copy(
         update={
             "families": {"backward": backward, "sampling": Support(supported=True), "prototype": backward},
-            "explained_inputs": explained or [s.name for s in inputs if s.dtype != "str"],
+            "explained_inputs": _askable(inputs, explained),
         }
     )
+
+
+def _askable(inputs: list[TensorSpec], explained: list[str]) -> list[str]:
+    """Return the inputs that can be explained: those with a slope, or all where none has one, and strings by asking."""
+    known = explained or [s.name for s in inputs]
+    return [s.name for s in inputs if s.name in known or (s.dtype == "str" and s.batch_axis is not None)]
 
 
 def _is_open(description: ModelDescription) -> bool:

@@ -11,8 +11,9 @@ from typing import IO
 import numpy as np
 
 from .errors import InvalidRequest
-from .pixels import fit, item_shape, read_picture
-from .types import Array, Arrays, InputCard, TensorSpec
+from .pixels import fit, read_picture
+from .tables import fit_columns, fit_table, has_columns, number
+from .types import Array, Arrays, Card, InputCard, TensorSpec
 
 IMAGES = (".png", ".jpg", ".jpeg")
 ARRAYS = (".npy", ".npz")
@@ -48,7 +49,10 @@ def read_open(
         if suffix in IMAGES:
             return fit(read_picture(file, filename)[None], spec, card, resize=resize, name=filename)
         if suffix in TABLES:
-            return _from_table(*read_table(file, filename, words=spec.dtype == "str"), spec, card, filename)
+            words = spec.dtype == "str" or (card.tokenizer is not None and suffix == ".txt")
+            names, rows = read_table(file, filename, words=words)
+            # lines of a text become tokens where the model is at hand
+            return rows if words and spec.dtype != "str" else fit_table(names, rows, spec, card, filename)
         return _only(read_arrays(file, filename), spec.name, filename)
     except InvalidRequest as e:
         pointer = "/inputs/" + spec.name.replace("~", "~0").replace("/", "~1")
@@ -76,7 +80,10 @@ def _only(arrays: Arrays, name: str, filename: str) -> Array:
 
 
 def read_table(file: IO[bytes], filename: str, *, words: bool = False) -> tuple[list[str], Array]:
-    """Return a table's column names (none where its first line is numbers) and rows; of words: one item per line."""
+    """Return a table's column names (none where its first line is numbers) and rows, as text unless all are numbers.
+
+    Of words: one item per line.
+    """
     try:
         text = file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (UnicodeDecodeError, OSError) as e:
@@ -87,12 +94,12 @@ def read_table(file: IO[bytes], filename: str, *, words: bool = False) -> tuple[
     rows = list(csv.reader(io.StringIO(text))) if comma else [line.split() for line in text.splitlines()]
     rows = [row for row in rows if row]
     names = (
-        [] if not rows or all(_number(cell) is not None for cell in rows[0]) else [c.strip() for c in rows[0]]
+        [] if not rows or all(number(cell) is not None for cell in rows[0]) else [c.strip() for c in rows[0]]
     )
-    return names, _numbers(rows[1:] if names else rows, filename, first=2 if names else 1)
+    return names, _cells(rows[1:] if names else rows, filename, first=2 if names else 1)
 
 
-def _numbers(rows: list[list[str]], filename: str, first: int) -> Array:
+def _cells(rows: list[list[str]], filename: str, first: int) -> Array:
     if not rows:
         raise InvalidRequest(f"{filename} has no rows of numbers")
     for line, row in enumerate(rows, first):
@@ -100,68 +107,23 @@ def _numbers(rows: list[list[str]], filename: str, first: int) -> Array:
             raise InvalidRequest(
                 f"{filename}: row {line} has {len(row)} cells, the others have {len(rows[0])}"
             )
-        for column, cell in enumerate(row, 1):
-            if _number(cell) is None:
-                raise InvalidRequest(
-                    f"{filename}: row {line}, column {column} holds {cell[:40]!r}, which is no number"
-                )
-    return np.array([[_number(cell) for cell in row] for row in rows], np.float64)
-
-
-def _number(cell: str) -> float | None:
     try:
-        return float(cell)
+        return np.array(rows, np.float64)
     except ValueError:
-        return None
-
-
-def _from_table(names: list[str], rows: Array, spec: TensorSpec, card: InputCard, filename: str) -> Array:
-    if rows.dtype == object:
-        return rows.reshape(-1, *[1] * (len(spec.shape or [0]) - 1))
-    if names and card.feature_names:
-        rows = rows[:, _order(names, card.feature_names, filename)]
-    return _as_dtype(_shaped(rows, spec, filename), spec, filename)
-
-
-def _order(names: list[str], wanted: list[str], filename: str) -> list[int]:
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise InvalidRequest(
-            f"{filename} has no column {missing[0]!r}; its columns are {', '.join(names)[:300]}"
-        )
-    return [names.index(name) for name in wanted]
-
-
-def _shaped(rows: Array, spec: TensorSpec, filename: str) -> Array:
-    """Return one item per row where the row's length fits, or the whole table as one item."""
-    item = item_shape(spec)
-    if item is None or (len(item) == 1 and (_symbols(item) or item[0] == rows.shape[1])):
-        return rows
-    if not _symbols(item) and rows.shape[1] == np.prod([int(d or 1) for d in item]):
-        return rows.reshape(len(rows), *[int(d or 1) for d in item])
-    if len(item) == 2 and all(
-        not isinstance(d, int) or d == n for d, n in zip(item, rows.shape, strict=True)
-    ):
-        return rows[None]
-    shape = " x ".join(str(d or "?") for d in item)
-    raise InvalidRequest(
-        f"{filename} has {rows.shape[0]} rows of {rows.shape[1]} numbers; an item is {shape}"
-    )
-
-
-def _symbols(item: list[int | str | None]) -> int:
-    return sum(not isinstance(d, int) for d in item)
+        return np.array(rows, object)
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def _as_dtype(values: Array, spec: TensorSpec, filename: str) -> Array:
-    kind = np.dtype(spec.dtype)
-    if kind.kind in "iub" and not np.array_equal(values, np.round(values)):
-        raise InvalidRequest(f"{filename} holds fractions, and the model takes {kind}")
-    return values.astype(kind)
+def columns_in(path: Path, specs: Sequence[TensorSpec], card: Card) -> Arrays | None:
+    """Return a table as a model's inputs, one column for each; None where it is no such table."""
+    if path.suffix.lower() not in TABLES or len(specs) < 2:
+        return None
+    with path.open("rb") as file:
+        names, rows = read_table(file, path.name)
+    return fit_columns(names, rows, specs, card, path.name) if has_columns(names, specs) else None
 
 
 def names_in(path: Path, wanted: Sequence[str]) -> tuple[Arrays, list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .datasets import Datasets
-from .types import Card, Feeds, InputCard, ModelDescription
+from .types import Card, Feeds, InputCard, ModelDescription, TensorSpec
 
 _UNKNOWN = 1 << 30  # an axis of unknown length is long
 
@@ -58,6 +58,13 @@ def rows_first(datasets: Datasets, axes: Mapping[str, int | None]) -> Datasets:
 def card_of(shapes: Mapping[str, Sequence[int]], name: str) -> InputCard:
     """Return the card of one input, the default one where the shapes come without cards."""
     return shapes.cards.get(name, InputCard()) if isinstance(shapes, Shapes) else InputCard()
+
+
+def item_shape(spec: TensorSpec) -> list[int | str | None] | None:
+    """Return the shape of one item, or nothing where the model does not say it."""
+    if spec.shape is None:
+        return None
+    return [d for i, d in enumerate(spec.shape) if i != spec.batch_axis]
 
 
 def axes_of(card: InputCard, shape: Sequence[int | str | None]) -> str:

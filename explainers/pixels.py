@@ -7,7 +7,7 @@ from typing import IO, Any
 import numpy as np
 
 from .errors import InvalidRequest, ResourceLimit
-from .layout import axes_of, is_image
+from .layout import axes_of, is_image, item_shape
 from .types import Array, InputCard, TensorSpec
 
 MOST_PIXELS = 64 << 20
@@ -53,13 +53,6 @@ def fit(
     values = np.moveaxis(values.transpose(0, *order), 0, spec.batch_axis or 0)
     kind = np.dtype(spec.dtype)
     return np.ascontiguousarray((np.round(values) if kind.kind in "iu" else values).astype(kind))
-
-
-def item_shape(spec: TensorSpec) -> list[int | str | None] | None:
-    """Return the shape of one item, or nothing where the model does not say it."""
-    if spec.shape is None:
-        return None
-    return [d for i, d in enumerate(spec.shape) if i != spec.batch_axis]
 
 
 def _axes(spec: TensorSpec, card: InputCard) -> str:

@@ -24,9 +24,11 @@ Columns = dict[str, list[int]]
 def asked_for(features: Any, names: Sequence[str]) -> dict[str, list[Any] | None]:
     """Return which inputs are moved, each with its features as they were given, None for all."""
     if not isinstance(features, dict):
+        if features and len(names) > 1 and all(f in names for f in features):
+            return {f: [0] for f in features}
         if features is not None and len(names) > 1:
             raise InvalidRequest(
-                f"the features are of one of {', '.join(names)}; give a dict of lists per input",
+                f"the features are of one of {', '.join(names)}; name inputs, or give a dict of lists per input",
                 pointer="/params/features",
             )
         return dict.fromkeys(names, features)
@@ -98,6 +100,8 @@ def _points(run: Run, name: str, place: int, grid: Any) -> Array:
     values = x.reshape(run.items, -1)[:, place]
     if isinstance(given, int):
         return _laid(values, given, where)
+    if values.dtype == object:
+        return np.asarray(given, str)
     points = np.asarray(given, np.float64)
     if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
         raise InvalidRequest("the grid must be a list of numbers", pointer=where)
@@ -110,9 +114,9 @@ def _laid(values: Array, count: int, where: str) -> Array:
 
     if count < 2:
         raise InvalidRequest(f"a grid of {count} points is no curve; take 2 or more", pointer=where)
-    own = np.unique(values)
-    if len(own) < count:
-        return own
+    own = np.unique(values.astype(str) if values.dtype == object else values)
+    if len(own) < count or values.dtype == object:
+        return own[:count]
     low, high = np.asarray(mquantiles(values, prob=(0.05, 0.95)))
     # a feature that hardly ever moves has its own values
     return as_type(np.linspace(low, high, count), values.dtype) if high > low else own[:count]

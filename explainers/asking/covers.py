@@ -98,6 +98,26 @@ class Removed(Cover):
 
 
 @dataclass(frozen=True)
+class Joint(Cover):
+    """The columns of a feature vector that are inputs of one value each."""
+
+    covers: Mapping[str, Cover]
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are shown in turn."""
+        return next(iter(self.covers.values())).rows
+
+    def show(self, there: Array, row: Array) -> Arrays:
+        """Return copies of every column, `there` a column for each."""
+        out: Arrays = {}
+        for i, (name, cover) in enumerate(self.covers.items()):
+            out |= cover.show(there[:, i].reshape(-1, *self.shapes[name]), row)
+        return out
+
+
+@dataclass(frozen=True)
 class Covered:
     """What asks about copies of one item of which parts are covered."""
 

@@ -13,8 +13,9 @@ from ..baselines import BaselineParams, as_lists, subject
 from ..errors import InvalidRequest
 from ..layout import Shapes, card_of
 from ..registry import Params
+from ..tables import vector
 from ..types import Array, InputCard
-from .covers import Cover, Guessed, Removed, Shown, as_type
+from .covers import Cover, Guessed, Joint, Removed, Shown, as_type
 from .guesses import GUESSES
 from .masks import is_smooth
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Way = Literal["auto", "zeros", "mean", "blur", "inpaint", "neighbour", "mask", "remove"]
 OF_TEXT = ("mask", "remove")
+OF_NUMBERS = ("auto", "zeros", "mean", "blur")
 
 
 class FillParams(Params):
@@ -84,7 +86,8 @@ def _check(params: FillParams, name: str, shape: Sequence[int], card: InputCard)
             f"{way!r} needs neighbours that belong together, as in pictures, series and volumes; {name!r} has none",
             pointer=where,
         )
-    if way not in OF_TEXT and way not in GUESSES:
+    # another word is what strings show
+    if not way or way in OF_NUMBERS:
         _constant(params, name, shape, card)
 
 
@@ -148,6 +151,12 @@ def constants(run: Run, params: FillParams, name: str, item: int) -> Array:
     return as_type(found if found is not None else _own(params, name, x, card), x.dtype)[None]
 
 
+def joint(run: Run, params: FillParams, names: Sequence[str], item: int) -> Joint:
+    """Return what covers the columns of a feature vector together."""
+    covers = {n: cover_of(run, params, n, item) for n in names}
+    return Joint(covers, {n: run.item_shape(n) for n in names})
+
+
 def _typed(rows: Array, name: str, x: Array) -> Array:
     if (rows.dtype == object) != (x.dtype == object):
         raise InvalidRequest(
@@ -188,7 +197,11 @@ def background_rows(params: FillParams, shapes: Shapes, name: str) -> Array:
     where = "/params/background" + (f"/{name}" if isinstance(params.background, dict) else "")
     if given is not params.background:
         where = "/params/background/dataset"
+    parts = vector(given, shapes)
+    if parts:
+        given = dict(zip(parts, _columns(given, len(parts), where), strict=True))
     rows = _numbers_or_words(given.get(name) if isinstance(given, Mapping) else given)
+    rows = rows.reshape(-1, *shapes[name]) if parts else rows
     # a data set was looked at when it was uploaded
     finite = rows.dtype == object or given is not params.background or bool(np.isfinite(rows).all())
     if rows.shape[1:] != shapes[name] or not len(rows) or not finite:
@@ -197,6 +210,16 @@ def background_rows(params: FillParams, shapes: Shapes, name: str) -> Array:
             pointer=where,
         )
     return rows
+
+
+def _columns(given: Any, count: int, where: str) -> list[list[Any]]:
+    """Return the columns of rows that are feature vectors, one value for each input."""
+    if not all(isinstance(row, list) and len(row) == count for row in given):
+        raise InvalidRequest(
+            f"the model has one input for each of {count} features; every row of the background needs as many values",
+            pointer=where,
+        )
+    return [[row[i] for row in given] for i in range(count)]
 
 
 def _numbers_or_words(given: Any) -> Array:

@@ -14,6 +14,7 @@ from ..baselines import as_lists, subject
 from ..errors import InvalidRequest
 from ..layout import Shapes, axes_of, card_of, is_image, is_volume
 from ..registry import Params
+from ..tables import vector
 from ..types import Array, Arrays, InputCard
 from ..words import ASIDE, Words
 
@@ -91,6 +92,8 @@ def find_groups(
 ) -> Groups:
     """Return the groups of inputs of these shapes; segments and words need the item, and are as many as can be without it."""
     _check_names(params, shapes)
+    if not isinstance(params.groups, str) and (parts := vector(params.groups, shapes)):
+        return _of_vector(params.groups, parts, shapes)
     ids: Arrays = {}
     first: dict[str, int] = {}
     count = 0
@@ -100,6 +103,16 @@ def find_groups(
         first[name], ids[name] = count, np.where(own == HELD, HELD, own + count)
         count += int(own.max()) + 1
     return Groups({n: np.where(own == HELD, count, own) for n, own in ids.items()}, first, count)
+
+
+def _of_vector(given: Any, parts: list[str], shapes: Mapping[str, Sequence[int]]) -> Groups:
+    """Return the groups of one feature vector whose values are inputs; the same number means the same group."""
+    ids = _given(given, "the vector of " + ", ".join(parts), (len(parts),), "/params/groups")
+    return Groups(
+        {n: np.full(tuple(shapes[n]), i) for n, i in zip(parts, ids, strict=True)},
+        dict.fromkeys(parts, 0),
+        int(ids.max()) + 1,
+    )
 
 
 def own_width(run: Run, params: GroupParams) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from explainers import registry
-from explainers.inputs import names_in, read_file
+from explainers.inputs import ARRAYS, columns_in, names_in, read_arrays, read_file, read_table, suffix_of
 from explainers.types import Array, Arrays, Card, TensorSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,7 +85,11 @@ request_options = together(
         help="What is explained; default: the class with the highest score.",
     ),
     click.option(
-        "--param", "pairs", multiple=True, metavar="K=V", help="A parameter of the method; again for more."
+        "--param",
+        "pairs",
+        multiple=True,
+        metavar="K=V",
+        help="A parameter of the method; again for more. @FILE is an npy, npz or csv.",
     ),
     click.option(
         "--params",
@@ -120,8 +124,21 @@ def parameters(method: str, pairs: Sequence[str], fields: Mapping[str, Any]) -> 
             raise click.BadParameter(f"{pair!r} has no value; write it as NAME=VALUE", param_hint="--param")
         if name not in schema["properties"]:
             raise click.BadParameter(_unknown(method, name, list(schema["properties"])), param_hint="--param")
-        out[name] = _value(text, _kinds(schema["properties"][name], schema.get("$defs", {})))
+        kinds = _kinds(schema["properties"][name], schema.get("$defs", {}))
+        out[name] = _from_file(name, Path(text[1:])) if text.startswith("@") else _value(text, kinds)
     return out
+
+
+def _from_file(name: str, path: Path) -> Any:
+    """Read a parameter's numbers from a file: an array, one for each input by name, or the rows of a table."""
+    if not path.is_file():
+        raise click.BadParameter(f"{name}: there is no file {str(path)!r}", param_hint="--param")
+    with path.open("rb") as file:
+        if suffix_of(path.name) in ARRAYS:
+            found = {n: a.tolist() for n, a in read_arrays(file, path.name).items()}
+        else:
+            found = {"": read_table(file, path.name)[1].tolist()}
+    return found[""] if list(found) == [""] else found
 
 
 def _unknown(method: str, name: str, known: list[str]) -> str:
@@ -175,7 +192,9 @@ def _read(word: str, specs: Mapping[str, TensorSpec], card: Card, *, resize: boo
         if others:
             click.echo(f"{path.name}: left out {', '.join(others)}, which the model does not take", err=True)
         return found
-    name = name if name is not None else _only(path, specs)
+    if name is None and (columns := columns_in(path, list(specs.values()), card)) is not None:
+        return columns
+    name = name if name is not None else _only(path, specs, card)
     return {name: read_file(path, specs[name], card.input(name), resize=resize)}
 
 
@@ -195,9 +214,10 @@ def _there(word: str) -> Path:
     return Path(word)
 
 
-def _only(path: Path, specs: Mapping[str, TensorSpec]) -> str:
-    if len(specs) == 1:
-        return next(iter(specs))
+def _only(path: Path, specs: Mapping[str, TensorSpec], card: Card) -> str:
+    texts = [n for n in specs if card.input(n).tokenizer] if path.suffix.lower() == ".txt" else []
+    if len(specs) == 1 or len(texts) == 1:
+        return (texts or list(specs))[0]
     names = ", ".join(specs)
     raise click.BadParameter(
         f"the model has the inputs {names}; write NAME={path.name}", param_hint="--input"

@@ -14,19 +14,22 @@ from pydantic import Field
 from ..asking.blocks import Asker, asked_about
 from ..asking.covers import Cover, as_type
 from ..asking.effort import Effort, EffortParams
-from ..asking.fills import FillParams, constants, cover_of, rows_of
+from ..asking.fills import FillParams, constants, cover_of, joint, rows_of
 from ..asking.groups import GroupParams, find_groups
 from ..asking.guesses import GUESSES
 from ..asking.masks import Drawn, Masks, WeightedScores, is_smooth
 from ..errors import InvalidRequest
 from ..layout import Shapes, card_of
 from ..registry import method
-from ..types import Array, Arrays
+from ..tables import vector
+from ..types import Array, Arrays, InputCard
 
 if TYPE_CHECKING:
     from ..run import Run
 
 MOST = 1_000_000
+VECTOR = ""
+"""The name of all inputs together where each is one value of a feature vector."""
 LEAST = 16
 """Masks without which a standard error says nothing."""
 
@@ -48,6 +51,8 @@ def _evaluations(params: RiseParams, shapes: Mapping[str, Sequence[int]]) -> int
     own = asked_about(params, shapes)
     rows = rows_of(params, own)
     _refuse_guesses(params, own)
+    if parts := vector((), own):
+        own = Shapes({VECTOR: (len(parts),)}, {VECTOR: InputCard(kind="tabular")})
     # tables of few values have few different masks
     few = {
         n: s
@@ -94,8 +99,13 @@ def _explained(
 ) -> dict[str, tuple[Array, Array]]:
     """Return one item's maps and their standard errors, an input covered at a time."""
     run = asker.run
-    effort = Effort(params, params.masks, len(names), 0, LEAST, 256)
-    veils = {n: Veil.of(run, params, n, item) for n in names}
+    parts = vector((), run.shapes)
+    veils = (
+        {VECTOR: Veil.over(run, params, parts, item)}
+        if parts
+        else {n: Veil.of(run, params, n, item) for n in names}
+    )
+    effort = Effort(params, params.masks, len(veils), 0, LEAST, 256)
     maps = {n: WeightedScores(v.shape, params.keep) for n, v in veils.items()}
     rng = run.rng()
     for number in effort.rounds():
@@ -106,7 +116,8 @@ def _explained(
                 maps[name].add(veil.kept.pop(begin), scores, drawn.counts[begin:end])
         effort.error = max(float((m.error * veils[n].moves).max()) for n, m in maps.items())
     effort.tell(run)
-    return {n: (m.mean * veils[n].moves, m.error * veils[n].moves) for n, m in maps.items()}
+    found = {n: (m.mean * veils[n].moves, m.error * veils[n].moves) for n, m in maps.items()}
+    return found if not parts else {n: (m, e) for n, m, e in zip(parts, *found[VECTOR], strict=True)}
 
 
 @dataclass
@@ -135,6 +146,12 @@ class Veil:
             shapes = Shapes({name: x.shape}, {name: card})
             masks = replace(masks, groups=find_groups(words, shapes, {name: x}, run.model.words))
         return cls(name, x, masks, cover_of(run, params, name, item), np.zeros((1, 1)))
+
+    @classmethod
+    def over(cls, run: Run, params: RiseParams, names: list[str], item: int) -> Veil:
+        """Return the veil over a feature vector whose values are inputs."""
+        x, cover = np.zeros(len(names)), joint(run, params, names, item)
+        return cls(VECTOR, x, Masks(x.shape, (), 1, params.keep), cover, np.zeros((1, 1)))
 
     @property
     def rows(self) -> int:

@@ -1,0 +1,73 @@
+"""Kinds of data at the command line: lines of text, tables with a column for each input, arrays for parameters."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from reference import pipelines, texts
+from reference.games import linear_model
+
+from explainers.cli.group import main
+from explainers.words import token_texts
+
+
+def explain(folder, *words):
+    done = CliRunner().invoke(main, ["explain", *map(str, words), "--out", str(folder / "out.npz")])
+    assert done.exit_code == 0, done.output
+    return dict(np.load(folder / "out.npz"))
+
+
+def test_lines_of_a_text_file_are_items(tmp_path):
+    model = texts.bundle(tmp_path)
+    (tmp_path / "card.json").write_text(json.dumps(texts.CARD))
+    (tmp_path / "reviews.txt").write_text("a great film\nnot bad\n")
+    found = explain(
+        tmp_path, model, "--card", tmp_path / "card.json", "--input", tmp_path / "reviews.txt", "--method",
+        "feature_ablation", "--param", "fill=remove", "--target", 1,
+    )  # fmt: skip
+
+    assert token_texts(found, "input_ids", 1) == ["[CLS]", " not", " bad", " [SEP]", " [PAD]"]
+    np.testing.assert_allclose(found["attribution.input_ids"][1], [0, -1, -2, 0, 0], atol=1e-5)
+
+
+def test_a_table_fills_one_input_for_each_column(tmp_path):
+    onnx.save(pipelines.titanic(), tmp_path / "model.onnx")
+    (tmp_path / "a.csv").write_text("sex,fare,age\nfemale,10,30\nmale,2,60\n")
+    found = explain(
+        tmp_path, tmp_path / "model.onnx", "--input", tmp_path / "a.csv", "--method", "exact_shapley", "--target", 1
+    )  # fmt: skip
+
+    assert found["attribution.sex"].shape == (2, 1)
+    assert found["attribution.sex"][0, 0] > 0 > found["attribution.sex"][1, 0]
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv"])
+def test_a_background_comes_from_a_file(tmp_path, kind):
+    w, rows = np.float32([1, -2, 3]), np.arange(12.0).reshape(4, 3)
+    onnx.save(linear_model(w), tmp_path / "model.onnx")
+    np.save(tmp_path / "x.npy", np.ones((1, 3), np.float32))
+    np.save(tmp_path / "rows.npy", rows)
+    np.savez(tmp_path / "rows.npz", input=rows)
+    np.savetxt(tmp_path / "rows.csv", rows, delimiter=",")
+    found = explain(
+        tmp_path, tmp_path / "model.onnx", "--input", tmp_path / "x.npy", "--method", "kernel_shap", "--param",
+        f"background=@{tmp_path / 'rows'}.{kind}",
+    )  # fmt: skip
+
+    np.testing.assert_allclose(found["attribution.input"][0], w * (1 - rows.mean(0)), atol=1e-5)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    onnx.save(linear_model(np.ones(3)), tmp_path / "model.onnx")
+    np.save(tmp_path / "x.npy", np.ones((1, 3), np.float32))
+    words = ["explain", tmp_path / "model.onnx", "--input", tmp_path / "x.npy", "--method", "kernel_shap"]
+    done = CliRunner().invoke(
+        main, [*map(str, words), "--param", "background=@nowhere.npy", "--out", str(tmp_path / "o.npz")]
+    )
+
+    assert done.exit_code == 2
+    assert "nowhere.npy" in done.stderr
