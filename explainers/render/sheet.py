@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from explainers.errors import InvalidRequest
 from explainers.types import Arrays, Card, Explanation
 
-from .frame import COLOURS, INK, frame, png, write, zero_centred
-from .image import overlay, panel, shown
+from .frame import COLOURS, INK, finish, frame, write, zero_centred
+from .raster import overlay, panel, shown
+from .scene import Scene
 from .subject import Subject, limits, subject
 
 SIDE, GAP, HEAD, FOOT = 1.05, 0.28, 0.36, 1.0
@@ -29,7 +30,7 @@ def contact_sheet(
     inputs: Arrays,
     items: Mapping[int, str],
     card: Card,
-    input: str | None = None,
+    of: str | None = None,
     *,
     title: str = "",
     across: int = 4,
@@ -37,7 +38,7 @@ def contact_sheet(
 ) -> bytes:
     """Draw items of images, each with its caption, as a PNG; the items of one explanation share its scale."""
     columns = [
-        _one_scale([subject(e, inputs, item, card, input, clip=clip) for item in items], clip)
+        _one_scale([subject(Scene(e, inputs, card, item, of, clip)) for item in items], clip)
         for e in explanations.values()
     ]
     if any(drawn.form != "image" or drawn.given is None for column in columns for drawn in column):
@@ -50,7 +51,7 @@ def contact_sheet(
         row = [column[at] for column in columns]
         _item(figure, row, list(explanations), caption, divmod(at, across))
     _scales(figure, dict(zip(explanations, (column[0] for column in columns), strict=True)))
-    return png(figure)
+    return finish(figure, "png")
 
 
 def _one_scale(drawn: Sequence[Subject], clip: float) -> list[Subject]:

@@ -10,9 +10,12 @@ from PIL import Image
 
 from explainers import errors
 from explainers.labels import label_of
-from explainers.render import contact_sheet, picture
-from explainers.render.image import overlay, shown
-from explainers.render.subject import form_of, limits, subject
+from explainers.layout import axes_of
+from explainers.render import Scene, contact_sheet, picture, settled, usual_item, views
+from explainers.render.forms import form_of
+from explainers.render.painter import painter
+from explainers.render.raster import overlay, shown
+from explainers.render.subject import limits, subject
 from explainers.types import Account, Card, Explanation, InputCard, OutputCard
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -41,7 +44,11 @@ def cards(labels=None, **fields):
 
 
 def drawn(values, given, card=Card(), clip=100.0):  # noqa: B008
-    return subject(explained(values), {"x": given}, 0, card, None, clip=clip)
+    return subject(Scene(explained(values), {"x": given}, card, 0, clip=clip))
+
+
+def about(values, card, method="occlusion", **figures):
+    return subject(Scene(explained(values, method, **figures), {}, card, 0))
 
 
 def size(png):
@@ -53,23 +60,25 @@ FORMS = [
     (InputCard(), (32, 32, 3), "image"),
     (InputCard(kind="image"), (28, 28), "image"),
     (InputCard(kind="image", layout="NCHW"), (4, 8, 8), "image"),
-    (InputCard(kind="tabular"), (300,), "bars"),
-    (InputCard(), (4,), "bars"),
+    (InputCard(kind="volume", layout="NCDHW"), (1, 4, 8, 8), "volume"),
+    (InputCard(kind="volume", layout="NTHWC"), (4, 8, 8, 3), "volume"),
+    (InputCard(kind="tabular"), (300,), "features"),
+    (InputCard(), (4,), "features"),
     (InputCard(), (286,), "series"),
     (InputCard(kind="series"), (28, 1), "series"),
     (InputCard(layout="NTC"), (28, 5), "series"),
-    (InputCard(kind="tokens"), (128,), "bars"),
-    (InputCard(), (4, 5, 16, 33), "heatmap"),
-    (InputCard(), (), "bars"),
+    (InputCard(kind="tokens"), (128,), "words"),
+    (InputCard(kind="text"), (9,), "words"),
+    (InputCard(), (4, 5, 16, 33), "matrix"),
+    (InputCard(), (), "features"),
 ]
 
 
 @pytest.mark.parametrize(("card", "shape", "form"), FORMS)
 def test_every_shape_has_its_form_and_its_picture(card, shape, form):
     values = RNG.normal(size=(2, *shape))
-    one = subject(explained(values), {"x": values}, 1, Card(inputs={"x": card}), None, clip=99)
-    assert form_of(card, one.axes, shape) == form == one.form
-    assert min(size(picture(explained(values), {"x": values}, 1, Card(inputs={"x": card})))) > 200
+    assert form_of(card, axes_of(card, shape), shape) == form
+    assert min(size(picture(explained(values), {"x": values}, 1, Card(inputs={"x": card})))) > 190
 
 
 def test_the_same_explanation_gives_the_same_bytes():
@@ -119,14 +128,14 @@ def test_both_layouts_give_one_picture():
 
 def test_the_words_name_method_class_and_score():
     card = cards(["cat", "dog"])
-    one = subject(explained(np.ones((1, 3)), attribution_sum=[3.0]), {}, 0, card, None, clip=99)
+    one = about(np.ones((1, 3)), card, attribution_sum=[3.0])
     assert one.title == "occlusion"
     assert one.subtitle == "item 0 · explains class dog = 2.5 · attributions sum to 3"
     assert one.unit == "attribution (logits)"
 
 
 def test_a_gradient_has_another_unit():
-    one = subject(explained(np.ones((1, 3)), "gradient"), {}, 0, Card(), None, clip=99)
+    one = about(np.ones((1, 3)), Card(), "gradient")
     assert one.unit == "attribution (logits per unit of input)"
 
 
@@ -148,11 +157,63 @@ def test_an_input_is_not_needed():
 def test_what_is_not_there_is_refused_by_name():
     with pytest.raises(errors.InvalidRequest, match="item 3 does not exist; there are 1"):
         picture(explained(np.ones((1, 3))), {}, 3, Card())
-    with pytest.raises(errors.InvalidRequest, match=r"no attributions of 'y' to draw; there are those of x"):
+    with pytest.raises(
+        errors.InvalidRequest, match=r"nothing of 'y' to draw under attribution; there is that of x"
+    ):
         picture(explained(np.ones((1, 3))), {}, 0, Card(), "y")
-    prototypes = Explanation({"prototype.x": np.ones(3)}, explained(np.ones((1, 3))).account)
-    with pytest.raises(errors.InvalidRequest, match=r"it holds prototype\.x"):
-        picture(prototypes, {}, 0, Card())
+    with pytest.raises(errors.InvalidRequest, match="no view is called 'pie'; there are: "):
+        picture(explained(np.ones((1, 3))), {}, 0, Card(), view="pie")
+    with pytest.raises(errors.InvalidRequest, match=r"'waterfall' .* does not fit .*; there are: bars"):
+        picture(explained(np.ones((1, 3))), {}, 0, Card(), view="waterfall")
+
+
+def test_what_has_no_picture_is_refused_with_what_there_is():
+    account = explained(np.ones((1, 3))).account
+    for arrays, item, words in (
+        ({"prototype.x": np.ones((1, 3))}, 0, r"not about single items \(it holds prototype\.x\)"),
+        ({"attribution.x": np.ones((1, 1, 8, 8))}, None, "no picture of all its items together"),
+        ({"repeats.x": np.ones(3)}, 0, r"nothing in this explanation has a picture; it holds repeats\.x"),
+    ):
+        with pytest.raises(errors.InvalidRequest, match=words):
+            picture(Explanation(arrays, account), {}, item, Card())
+    with pytest.raises(errors.InvalidRequest, match="HTML is for words"):
+        picture(explained(np.ones((1, 3))), {}, 0, Card(), format="html")
+
+
+def test_the_views_are_listed_the_usual_one_first():
+    values = np.ones((2, 3))
+    found = explained(values, per_item={"baseline_score": [0.0, 0.0]})
+    card = cards(kind="tabular")
+    assert views(found, {}, card) == {"item": ["bars", "waterfall"], "all": ["beeswarm"], "html": []}
+    assert usual_item(found, {}, card) == 0
+    assert usual_item(found, {}, card, "beeswarm") is None
+    assert views(explained(values), {}, cards(kind="text")) == {
+        "item": ["words"],
+        "all": [],
+        "html": ["words_page"],
+    }
+
+
+def test_a_name_is_registered_once():
+    with pytest.raises(RuntimeError, match="'image' is registered twice"):
+
+        @painter(array="nothing.", level="item")
+        def image(scene):
+            """Nothing."""
+
+
+def test_an_item_is_found_on_whichever_axis_the_card_or_the_model_has_it():
+    values = np.zeros((4, 3))
+    values[:, 2] = [1, 2, 3, 4]
+    card = settled(Card(), {"x": 1})
+    np.testing.assert_array_equal(Scene(explained(values), {}, card, 2).one("attribution.x"), [1, 2, 3, 4])
+
+
+def test_an_input_that_all_items_share_has_its_attributions_items_first():
+    card = settled(Card(), {"x": None})
+    scene = Scene(explained(np.arange(6.0).reshape(2, 3)), {"x": np.ones(3)}, card, 1)
+    np.testing.assert_array_equal(subject(scene).values, [3, 4, 5])
+    np.testing.assert_array_equal(subject(scene).given, [1, 1, 1])
 
 
 def test_a_sheet_grows_with_its_items():

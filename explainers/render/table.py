@@ -1,0 +1,113 @@
+"""The features of a table: their names, values and attributions, gathered from one input, from groups, or from many columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from explainers.types import Array, InputCard
+
+from .scene import PER_ITEM, Scene
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One row of a table's picture."""
+
+    name: str
+    value: float
+    """Its attribution or importance."""
+    error: float | None = None
+    """One standard error of the value."""
+    given: str = ""
+    """What the item has there, in words."""
+
+    @property
+    def label(self) -> str:
+        """The name, and what the item has there."""
+        return f"{self.name} = {self.given}" if self.given else self.name
+
+
+def is_columns(scene: Scene, array: str) -> bool:
+    """Say whether every input is one column of a table."""
+    names = scene.suffixes(array)
+    several = len(names) > 1 and scene.of is None
+    return several and all(prod(scene.shape(array, n)) == 1 for n in names)
+
+
+def features(scene: Scene, array: str = "attribution.") -> list[Feature]:
+    """Return the features of one input, or of all where each is one column."""
+    if is_columns(scene, array):
+        return [f for n in scene.suffixes(array) for f in _of_input(scene, array, n, column=True)]
+    return _of_input(scene, array, scene.chosen(array), column=False)
+
+
+def _of_input(scene: Scene, array: str, name: str, *, column: bool) -> list[Feature]:
+    values, errors = _values(scene, array + name), _values(scene, "error." + name)
+    assert values is not None
+    own, given = scene.own(name), scene.given(name)
+    size = values.size
+    fits = given is not None and given.size == size
+    labels = [name] if column else feature_names(own, size)
+    words = [
+        said(own, labels[i], given.reshape(-1)[i]) if fits and given is not None else "" for i in range(size)
+    ]
+    rows = [
+        Feature(
+            labels[i], float(v), float(errors[i]) if errors is not None and errors.size == size else None, w
+        )
+        for i, (v, w) in enumerate(zip(values, words, strict=True))
+    ]
+    return _joined(rows, members(scene, name, size))
+
+
+def _values(scene: Scene, name: str) -> Array | None:
+    if name not in scene.explanation.arrays:
+        return None
+    cut = scene.item is not None and name.startswith(PER_ITEM)
+    found = scene.one(name) if cut else scene.whole(name)
+    return None if found is None else np.nan_to_num(found).reshape(-1)
+
+
+def feature_names(card: InputCard, size: int) -> list[str]:
+    """Return the features' names, numbers where the card has none."""
+    known = card.feature_names or []
+    return [known[i] if i < len(known) else f"feature {i}" for i in range(size)]
+
+
+def said(card: InputCard, name: str, value: Any) -> str:
+    """Return a feature's value in words: its category, or its number."""
+    if np.asarray(value).dtype.kind not in "fiub":
+        return str(value)
+    categories = (card.categories or {}).get(name)
+    if categories and float(value).is_integer() and 0 <= value < len(categories):
+        return categories[int(value)]
+    return f"{float(value):.4g}"
+
+
+def members(scene: Scene, name: str, size: int) -> list[list[int]]:
+    """Return which features go together: those that the parameter `groups` gives one number."""
+    groups = scene.explanation.account.params.get("groups", scene.explanation.account.params.get("segments"))
+    given = groups.get(name) if isinstance(groups, dict) else groups
+    if not isinstance(given, list):
+        return [[i] for i in range(size)]
+    try:
+        numbers = np.broadcast_to(np.asarray(given), scene.shape("attribution.", name)).reshape(-1)
+    except (KeyError, ValueError):
+        return [[i] for i in range(size)]
+    return [np.flatnonzero(numbers == n).tolist() for n in np.unique(numbers)]
+
+
+def _joined(rows: list[Feature], groups: list[list[int]]) -> list[Feature]:
+    """Return one row per group: its members carry one value between them."""
+    return [_group([rows[i] for i in group]) for group in groups]
+
+
+def _group(rows: list[Feature]) -> Feature:
+    if len(rows) == 1:
+        return rows[0]
+    names = " + ".join(r.name for r in rows[:3]) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
+    return Feature(names, rows[0].value, rows[0].error)

@@ -1,0 +1,130 @@
+"""What each kind of picture shows: the numbers in the figure are those of the explanation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reference.scenes import LABELS, figure, normal, of_a_table, of_curves, of_patches, scene
+
+from explainers import errors
+from explainers.render import Scene, draw
+
+
+def test_bars_have_whiskers_as_long_as_the_errors():
+    s = of_a_table(0, 4)
+    (axes,) = draw(s, "bars").axes
+    (whiskers,) = [c for c in axes.containers if type(c).__name__ == "ErrorbarContainer"]
+    spans = [float(np.ptp(seg[:, 0])) / 2 for seg in whiskers.lines[2][0].get_segments()]
+    values = np.abs(s.explanation.arrays["attribution.x"][0])
+    np.testing.assert_allclose(sorted(spans), sorted(0.1 * values), rtol=1e-6)
+    assert axes.get_xlabel().endswith("± one standard error")
+
+
+def test_a_waterfall_falls_from_the_baseline_to_the_score():
+    s = of_a_table()
+    (axes,) = draw(s, "waterfall").axes
+    steps = [p for p in axes.patches if p.get_height() > 0.5]
+    np.testing.assert_allclose(steps[0].get_x(), 0.5)
+    np.testing.assert_allclose(
+        steps[-1].get_x() + steps[-1].get_width(), s.explanation.account.score[0], rtol=1e-6
+    )
+
+
+def test_a_waterfall_says_what_was_not_shared_out():
+    s = of_a_table(0, 4)
+    s.explanation.account.score[0] += 1.0
+    labels = [t.get_text() for t in draw(s, "waterfall").axes[0].get_yticklabels()]
+    assert labels[-1] == "not shared out"
+
+
+def test_groups_are_one_bar_each():
+    card = {"kind": "tabular", "feature_names": ["a", "b", "c"]}
+    values = np.array([[2.0, 2.0, -1.0]])
+    s = scene({"attribution.x": values}, card, {"x": normal(1, 3)}, params={"groups": [7, 7, 3]})
+    assert [t.get_text().split(" =")[0] for t in draw(s).axes[0].get_yticklabels()] == ["a + b", "c"]
+
+
+def test_columns_of_their_own_are_one_table():
+    arrays = {f"attribution.{n}": np.array([[v]]) for n, v in (("age", 1.0), ("height", -2.0))}
+    s = scene(arrays, inputs={"age": np.array([[40]]), "height": np.array([[1.8]])})
+    assert [t.get_text() for t in draw(s).axes[0].get_yticklabels()] == ["height = 1.8", "age = 40"]
+
+
+def test_a_series_runs_on_its_clock():
+    *panels, _ = figure("series").axes
+    assert panels[-1].get_xlabel() == "time in s, 50 samples per second"
+    assert panels[0].get_xlim() == pytest.approx((-0.01, 1.99))
+    assert [a.get_ylabel() for a in panels] == ["left", "right"]
+
+
+def test_a_video_shows_when_each_frame_was():
+    card = {"kind": "volume", "layout": "NTHWC", "sampling_rate": 10.0}
+    drawn = draw(scene({"attribution.x": normal(3, 4, 8, 8, 3)}, card))
+    assert [a.get_title() for a in drawn.axes[:4]] == ["0 s", "0.1 s", "0.2 s", "0.3 s"]
+
+
+def test_the_strongest_slice_is_always_shown():
+    values = np.zeros((3, 1, 100, 8, 8))
+    values[0, 0, 41] = 1
+    drawn = draw(scene({"attribution.x": values}, {"kind": "volume", "layout": "NCDHW"}))
+    assert "slice 41" in [a.get_title() for a in drawn.axes]
+
+
+def test_a_beeswarm_has_a_dot_for_every_item_and_feature():
+    s = of_a_table(None, 4)
+    swarm, bar = draw(s).axes
+    assert [len(c.get_offsets()) for c in swarm.collections] == [3] * 4
+    assert swarm.get_xlim()[0] == -swarm.get_xlim()[1]
+    assert [t.get_text() for t in bar.get_yticklabels()] == ["low", "high"]
+
+
+def test_the_mean_curve_is_drawn_over_the_items():
+    s = of_curves()
+    panel = draw(s).axes[0]
+    assert len(panel.get_lines()) == 41
+    mean = s.explanation.arrays["ice.x"].mean(0)
+    widest = np.ptp(mean, axis=1).argmax()
+    np.testing.assert_allclose(panel.get_lines()[-1].get_ydata(), mean[widest])
+    assert panel.get_xlabel() == f"name {2 * widest}"
+
+
+def test_prototypes_say_their_class_and_score():
+    titles = [a.get_title() for a in figure("prototype").axes]
+    assert titles == ["zero: -0.1", "one: -0.2", "two: -0.3"]
+
+
+def test_a_film_runs_from_the_first_frame_to_the_last():
+    titles = [a.get_title() for a in figure("film").axes if a.get_title()]
+    assert (titles[0], titles[-1], len(titles)) == ("frame 0", "frame 11", 9)
+
+
+def test_what_lies_outside_of_an_item_is_no_black_pixel():
+    patch = figure("patches").axes[0].get_images()[0].get_array()
+    np.testing.assert_allclose(patch[3:], 0.85)
+
+
+def test_patches_name_activation_and_item():
+    s = of_patches()
+    numbers = s.explanation.arrays
+    assert draw(s).axes[0].get_title() == f"{numbers['activation'][0, 0]:.3g} ({numbers['item'][0, 0]})"
+
+
+def test_a_map_has_labels_in_the_legend_and_images_in_place():
+    (axes,) = figure("embedding").axes
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == LABELS
+    assert len([a for a in axes.artists if type(a).__name__ == "AnnotationBbox"]) > 10
+
+
+def test_attention_has_tokens_at_its_sides():
+    panels = figure("attention").axes
+    words = [t.get_text() for t in panels[0].get_yticklabels()]
+    assert words == ["the", "film", "was", "not", "so", "very", "bad", "."]
+    assert [a.get_title() for a in panels[:4]] == ["head 0", "head 1", "head 2", "head 3"]
+
+
+def test_one_of_several_layers_is_asked_for_by_name():
+    s = scene({"filter.a": normal(4, 1, 3, 3), "filter.b": normal(6, 1, 3, 3)}, item=None)
+    tiles = {of: draw(Scene(s.explanation, {}, s.card, None, of)).axes for of in ("a", "b")}
+    assert [len(t) - 1 for t in tiles.values()] == [4, 6]
+    with pytest.raises(errors.InvalidRequest, match="'c' to draw under filter; there is that of a, b"):
+        draw(Scene(s.explanation, {}, s.card, None, "c"))
