@@ -78,7 +78,7 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
     problems.install(app)
     for part in _BLUEPRINTS:
         app.register_blueprint(part.blueprint)
-    openapi.install(app)
+    openapi.install(app, settings.oidc_issuer)
     return app
 
 

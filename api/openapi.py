@@ -23,10 +23,14 @@ _HEADERS = {
 }
 _ASKED = {
     "submit_job": [
-        ("Idempotency-Key", "The same key and body again get the same job."),
-        ("Prefer", "wait=N: answer with the result if it is there within N seconds (at most 60)."),
+        ("Idempotency-Key", "The same key and body again get the same job.", "^[!-~]{1,255}$"),
+        (
+            "Prefer",
+            "wait=N: answer with the result if it is there within N seconds (at most 60).",
+            "^[ -~]*$",
+        ),
     ],
-    "job_events": [("Last-Event-ID", "Resume after this event.")],
+    "job_events": [("Last-Event-ID", "Resume after this event.", "^[0-9]{1,18}$")],
 }
 _GIVEN = {
     "upload_model": ("201", ["Location"]),
@@ -37,9 +41,19 @@ _GIVEN = {
     "list_datasets": ("200", ["Link"]),
 }
 
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, from `onnxplain keys create`; loopback needs none while there are none.",
+}
 
-def install(app: APIFlask) -> None:
+
+def install(app: APIFlask, issuer: str | None) -> None:
     """Complete the document of this app; it is made once, on the first request for it."""
+    app.security_schemes = {"key": _KEY}
+    if issuer is not None:
+        address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        app.security_schemes["token"] = {"type": "openIdConnect", "openIdConnectUrl": address}
     app.description = "Explains what an ONNX model did, and why. Errors are problem documents (RFC 9457)."
     app.license = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     app.spec_processor(_complete)
@@ -53,8 +67,10 @@ def _complete(document: Any) -> Any:
     }
     for unused in ("HTTPError", "ValidationError"):
         schemas.pop(unused, None)
+    document["security"] = [{name: []} for name in document["components"]["securitySchemes"]]
     for path in document["paths"].values():
         for operation in path.values():
+            _add_security(operation)
             _add_headers(operation)
             _add_body(operation)
             _add_other_answers(operation)
@@ -84,15 +100,23 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def _add_security(operation: dict[str, Any]) -> None:
+    if operation.get("operationId") in ("health", "ready"):
+        operation["security"] = []
+    else:
+        operation["responses"] |= {"401": {"description": "No key, or none that is known."},
+                                   "403": {"description": "The key lacks the scope."}}  # fmt: skip
+
+
 def _add_headers(operation: dict[str, Any]) -> None:
     name = operation.get("operationId", "")
-    for header, text in _ASKED.get(name, []):
+    for header, text, pattern in _ASKED.get(name, []):
         field = {
             "name": header,
             "in": "header",
             "required": False,
             "description": text,
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": pattern},
         }
         operation["parameters"].append(field)
     status, given = _GIVEN.get(name, ("", []))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.app import create_app
 from explainers.registry import methods
+from workers.service import Service
+from workers.settings import Settings
 
 ROUTES = {
     "/v1/models": {"get", "post"},
@@ -77,6 +81,25 @@ def test_every_refusal_is_a_problem_document(document):
     refusals = [a["content"] for s, a in answers if s[0] in "4d"]
     assert refusals
     assert {kind for content in refusals for kind in content} == {"application/problem+json"}
+
+
+def test_every_operation_but_the_open_ones_asks_for_a_key(document):
+    operations = [o for p in document["paths"].values() for o in p.values()]
+    assert {o["operationId"] for o in operations if o.get("security") == []} == {"health", "ready"}
+    assert document["security"] == [{"key": []}]
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
+def test_an_issuer_of_tokens_is_another_way_in(tmp_path):
+    issuer = {"oidc_issuer": "https://login.example/x", "oidc_audience": "here"}
+    app = create_app(cast(Service, None), Settings(data=tmp_path, **issuer))
+    app.extensions["tokens"].close()
+    with app.test_request_context():
+        found = app.spec
+    assert found["security"] == [{"key": []}, {"token": []}]
+    token = found["components"]["securitySchemes"]["token"]
+    assert token["openIdConnectUrl"] == "https://login.example/x/.well-known/openid-configuration"
+    OpenAPIV31SpecValidator(json.loads(json.dumps(found))).validate()
 
 
 def test_every_operation_has_a_name_of_its_own(document):
