@@ -5,12 +5,15 @@ READY := .venv/.ready
 PYTEST_ARGS ?= -n 2 --dist loadfile
 SERVE_ARGS ?=
 
-.PHONY: demo test check bench serve lock docs clean
+.PHONY: demo demo-prototypes test check bench serve lock docs clean
 .PHONY: check-lint check-format check-types check-imports check-docs check-wheel
 .DELETE_ON_ERROR:
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
+
+demo-prototypes: $(READY)
+	$(BIN)/python examples/prototypes.py
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -26,7 +26,7 @@ class ActivationMaximizationParams(BudgetParams):
     rate: float | None = Field(
         None,
         gt=0,
-        description="Length of the first steps, in shares of the input's range where it is known; default 0.05. It falls to 0.",
+        description="Length of the first steps, in shares of the input's range where it is known; default 0.2. It falls to 0.",
     )
     optimizer: Literal["adam", "ascent"] = Field("adam", description="Adam, or the plain gradient's steps.")
     objective: Literal["auto", "log_softmax", "log_sigmoid", "value"] = Field(
@@ -56,7 +56,7 @@ class ActivationMaximizationParams(BudgetParams):
     high: Bound = Field(None, description="Greatest value of the input; default: the card's.")
     expert: str | None = Field(
         None,
-        description="What adds log p(x): 'gaussian', 'mixture' or 'rbm', fitted to the job's inputs; or an ONNX density: a path, "
+        description="What adds log p(x): 'gaussian', 'mixture' or 'rbm', fitted to the data; or an ONNX density: a path, "
         "in the service a model's id or name.",
     )
     expert_weight: float = Field(1.0, gt=0, description="Weight of log p(x).")
@@ -76,16 +76,20 @@ class ActivationMaximizationParams(BudgetParams):
         BeforeValidator(as_lists),
     ] = Field(
         "noise",
-        description="Where the search begins: noise, zeros, the mean of the job's inputs or of each class of them, or an array.",
+        description="Where the search begins: noise, zeros, the mean of the data or of each class of it, or an array.",
     )
     noise: float = Field(
         0.1,
         ge=0,
         description="Deviation of the noise, in shares of the input's range where its bounds are known.",
     )
-    labels: list[int] | None = Field(
+    data: Annotated[list[Any] | dict[str, Any] | None, BeforeValidator(as_lists)] = Field(
         None,
-        description="Classes of the job's inputs, for class_mean; default: what the model takes them for.",
+        description="What means are taken of and experts are fitted to: rows, {'dataset': id}, or a dict of rows per input; "
+        "default: the job's inputs.",
+    )
+    labels: list[int] | None = Field(
+        None, description="Classes of the data, for class_mean; default: what the model takes them for."
     )
     count: int = Field(1, ge=1, le=256, description="Prototypes of each target.")
     diversity: float = Field(

@@ -37,11 +37,11 @@ def fit_expert(kind: str, data: Array | None, how: Fit) -> onnx.ModelProto:
     needed = max(2, how.components if kind == "mixture" else 2)
     if data is None or len(data) < needed:
         raise InvalidRequest(
-            f"an expert of kind {kind!r} is fitted to the job's inputs, at least {needed} items; give them, or the ONNX model "
+            f"an expert of kind {kind!r} is fitted to data, at least {needed} items; send inputs or data, or the ONNX model "
             "of a density as expert",
             pointer="/inputs",
         )
     deviation = float(np.std(data.reshape(len(data), -1), 0).mean())
     if deviation == 0:
-        raise InvalidRequest("the job's inputs are all the same: no density fits them", pointer="/inputs")
+        raise InvalidRequest("all items of the data are the same: no density fits them", pointer="/inputs")
     return FITTED[kind](data, how, how.floor * deviation)

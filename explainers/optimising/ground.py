@@ -15,6 +15,7 @@ from ..errors import InvalidRequest
 from ..types import Array, Arrays, Card, TensorSpec
 from .bounds import Box, box_of, open_box
 from .compose import density_ends, fitting, put_together
+from .data import data_of
 from .experts import FITTED, Fit, fit_expert
 from .others import composed, kept, other_model
 
@@ -42,10 +43,12 @@ class Ground:
     """A density that was fitted to the data."""
 
 
-def plain_ground(run: Run, low: Any, high: Any, start: Any, *, held: bool = True) -> Ground:
+def plain_ground(
+    run: Run, low: Any, high: Any, *, start: Any = None, data: Any = None, held: bool = True
+) -> Ground:
     """Return the ground where the model's own inputs are moved."""
     specs = _searched(run)
-    subjects = {n: _subject(run, s, start) for n, s in specs.items()}
+    subjects = {n: _subject(run, s, start, data) for n, s in specs.items()}
     boxes = {n: box_of(of, run.model.card.input(n), low, high) for n, of in subjects.items()}
     return Ground(run.model, subjects, boxes, _held(run, list(specs)) if held else {})
 
@@ -67,10 +70,11 @@ def _searched(run: Run) -> dict[str, TensorSpec]:
     return real
 
 
-def _subject(run: Run, spec: TensorSpec, start: Any) -> Subject:
+def _subject(run: Run, spec: TensorSpec, start: Any, data: Any) -> Subject:
     shape = [d for i, d in enumerate(spec.shape or []) if i != spec.batch_axis]
-    if spec.name in run.inputs:
-        shape = list(run.item_shape(spec.name))
+    rows = data_of(run, data, spec.name)
+    if rows is not None:
+        shape = list(rows.shape[1:])
     else:
         own = start.get(spec.name) if isinstance(start, dict) else start
         known = None if own is None or isinstance(own, str | float | int) else list(np.shape(own))
@@ -99,10 +103,10 @@ def _held(run: Run, moved: Sequence[str]) -> Arrays:
 
 def ground_of(run: Run, params: ActivationMaximizationParams) -> Ground:
     """Return the ground of a search: the model alone, or with a decoder before it and a density beside it."""
-    if params.generator is None and params.expert is None:
-        return plain_ground(run, params.low, params.high, params.start)
     if params.generator is None:
-        ground = plain_ground(run, params.low, params.high, params.start)
+        ground = plain_ground(run, params.low, params.high, start=params.start, data=params.data)
+        if params.expert is None:
+            return ground
         if len(ground.subjects) > 1:
             raise InvalidRequest(
                 f"an expert judges one input; name one of {', '.join(ground.subjects)}",
@@ -162,15 +166,10 @@ def _expert(
         ends = density_ends(params.expert, model.inputs, model.description.outputs, x)
         return (model, *ends), None
     how = Fit(params.components, params.hidden, params.floor, run.request.seed)
-    data = data_of(run, x.name)
+    data = data_of(run, params.data, x.name)
     name = ("expert", params.expert, str(how), _digest(data))
     fitted = kept(run, name, lambda: _loaded(fit_expert(params.expert or "", data, how)))
     return (fitted, "x", "log_p"), fitted.proto
-
-
-def data_of(run: Run, name: str) -> Array | None:
-    """Return the job's own items of an input, items first."""
-    return np.moveaxis(run.inputs[name], run.axes[name] or 0, 0) if name in run.inputs else None
 
 
 def _digest(data: Array | None) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def invert(run: Run, params: FeatureInversionParams) -> Arrays:
     """Reconstruct every item from its features, `count` times, all in one batch."""
     check_layer(run.model.description, params.layer)
-    ground = plain_ground(run, params.low, params.high, None, held=False)
+    ground = plain_ground(run, params.low, params.high, held=False)
     target = Target(output=params.layer, logits=False)
     items = np.repeat(np.arange(run.items), params.count)
     wanted = _features(run, target)[items]

@@ -15,6 +15,7 @@ from .parametrisation import Parametrisation
 from .regularisers import Change, Jitter, Penalty
 
 Report = Callable[[int, int], None]
+ROUNDING = 16 * float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,10 @@ class Climb:
         if not self.steps:
             self.best = {n: x.copy() for n, x in images.items()}
             self.best_value = value.copy()
-        elif (better := value > self.best_value).any():
-            np.copyto(self.best_value, value, where=better)
+        else:
+            # the rate falls, so of values that rounding cannot tell apart the last one is nearest to the top
+            np.maximum(self.best_value, value, out=self.best_value)
+            better = value >= self.best_value - ROUNDING * np.abs(self.best_value)
             for n, x in images.items():
                 np.copyto(self.best[n], x, where=better.reshape(-1, *[1] * (x.ndim - 1)))
         self.curve.append(value)

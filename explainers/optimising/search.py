@@ -13,9 +13,10 @@ from ..signature import Request
 from ..types import Array, Arrays
 from .aims import Aims, aims_of
 from .bounds import plain
+from .data import classes_of, data_of, in_place, repeated
 from .diversity import Likeness, distances
 from .evaluation import Evaluation
-from .ground import Ground, data_of, ground_of
+from .ground import Ground, ground_of
 from .loop import Climb, Plan
 from .objective import DENSITY, ObjectiveParams
 from .parametrisation import Fourier, Parametrisation, Pixels
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FREE_NORM = 0.01
 """Weight of the squared norm where neither bounds nor a density hold a prototype."""
-RATE = 0.05
+RATE = 0.2
 OF_PIXELS = ("total_variation", "blur", "jitter", "norm_percentile", "contribution_percentile")
 
 
@@ -68,16 +69,9 @@ def _rows(run: Run, params: ActivationMaximizationParams, aims: Aims, ground: Gr
     """Return a run whose items are the prototypes."""
     starts = {n: _start(run, params, aims, ground, n) for n in ground.subjects}
     axes = ground.model.axes
-    inputs = {n: _in_place(a, axes[n]) for n, a in starts.items()}
-    for name, one in ground.held.items():
-        axis = axes[name]
-        inputs[name] = one if axis is None else np.repeat(one, aims.rows, axis)
+    inputs = {n: in_place(a, axes[n]) for n, a in starts.items()} | repeated(axes, ground.held, aims.rows)
     request = Request("activation_maximization", params, aims.target, run.request.seed)
     return Run(ground.model, request, inputs, aims.rows, run.place, run.progress)
-
-
-def _in_place(rows: Array, axis: int | None) -> Array:
-    return np.ascontiguousarray(np.moveaxis(rows, 0, axis or 0))
 
 
 def _start(run: Run, params: ActivationMaximizationParams, aims: Aims, ground: Ground, name: str) -> Array:
@@ -103,10 +97,10 @@ def _mean(
     """Return the mean of the data, or of each target's class; with a generator the codes that decode to it."""
     from .encoding import encoded
 
-    data = data_of(run, x)
+    data = data_of(run, params.data, x)
     if data is None:
         raise InvalidRequest(
-            f"a start of {asked!r} is taken from the job's inputs, and there are none; give them, or start elsewhere: "
+            f"a start of {asked!r} is taken from the data, and there is none; send inputs or data, or start elsewhere: "
             f"{', '.join(WORDS)}",
             pointer="/params/start",
         )
@@ -114,9 +108,7 @@ def _mean(
     if asked == "class_mean":
         if not aims.classes:
             raise InvalidRequest("the target is no class; start from another point", pointer="/params/start")
-        labels = (
-            params.labels if params.labels is not None else run.evaluate(run.inputs).argmax(1).reshape(-1)
-        )
+        labels = params.labels if params.labels is not None else classes_of(run, data, x, ground.held)
         if len(labels) != len(data):
             raise InvalidRequest(f"{len(labels)} labels for {len(data)} items", pointer="/params/labels")
     wanted = means(data, labels, aims.classes or [0] * aims.groups, aims.count)
