@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import onnx
@@ -16,6 +16,8 @@ Expansion = Callable[..., Any]
 EXPANSIONS: dict[str, Expansion] = {}
 KEPT = "onnxplain.deployed"
 """Mark of a node that stands beside its expansion."""
+PART_OF = "onnxplain.part_of"
+"""Under this a node that was written out leaves its name on what stands for it now."""
 
 
 def expansion(*operators: str) -> Callable[[Expansion], Expansion]:
@@ -61,11 +63,19 @@ def write_out(op: Builder, graph: ir.Graph, node: ir.Node, write: Expansion, ver
     if results is None:
         return False
     graph.insert_before(node, fresh)
+    sign(fresh, node)
     known = all(v.shape is not None for v in node.outputs if v.uses())
     replace_node(graph, node, results if isinstance(results, tuple | list) else (results,))
     for new in [] if known else fresh:
         settle(new, version)
     return True
+
+
+def sign(fresh: Iterable[ir.Node], node: ir.Node) -> None:
+    """Say of new nodes which one of the model's they are a part of."""
+    owner = str(node.metadata_props.get(PART_OF, node.name or ""))
+    for new in fresh:
+        new.metadata_props.setdefault(PART_OF, owner)
 
 
 def _behind(graph: ir.Graph, last: ir.Node) -> Iterator[ir.Node]:

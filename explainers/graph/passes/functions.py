@@ -10,7 +10,7 @@ import onnx_ir as ir
 from ...ops import VJPS
 from ..build import dimensions
 from ..table import NO_DERIVATIVE, key
-from .expand import EXPANSIONS, replace_node, settle
+from .expand import EXPANSIONS, replace_node, settle, sign
 from .opset import OPSET
 from .splice import splice
 
@@ -67,6 +67,7 @@ def _write_out(graph: ir.Graph, node: ir.Node, version: int) -> bool:
     given = {b: v for b, v in zip(body.inputs, node.inputs, strict=False) if v is not None}
     outputs = splice(graph, node, body, given, node.name or node.op_type)
     fresh = [n for n in graph if n.name and n.name.startswith(f"{node.name}/")]
+    sign(fresh, node)
     replace_node(graph, node, outputs)
     for new in fresh:
         settle(new, version)
