@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from explainers import signature
 from explainers.errors import InvalidRequest
+from explainers.tables import fit_columns, fit_table, has_columns
 from explainers.types import Array, Arrays, TensorSpec
 
+from . import arrays as npy
 from .blobs import Blobs
 from .records import ArrayRecord, DatasetRecord, ModelRecord
 
@@ -20,6 +23,7 @@ POINTER = "/inputs/dataset"
 def bind(model: ModelRecord, dataset: DatasetRecord, blobs: Blobs) -> Bound:
     """Return the stored inputs that a data set gives a model, one item of each, and the number of items."""
     wanted = {s.name: s for s in model.description.inputs}
+    dataset = _columns_placed(model, dataset, blobs)
     chosen = _chosen(dataset, wanted)
     if dataset.kind == "images":
         return _pictures(dataset, chosen, wanted)
@@ -32,6 +36,35 @@ def bind(model: ModelRecord, dataset: DatasetRecord, blobs: Blobs) -> Bound:
     if len(set(counts.values())) > 1:
         raise InvalidRequest(f"the arrays disagree on the number of items: {counts}", pointer=POINTER)
     return entries, sample, next(iter(counts.values()), 1)
+
+
+def _columns_placed(model: ModelRecord, dataset: DatasetRecord, blobs: Blobs) -> DatasetRecord:
+    """Return a table with its columns where the card has them and its categories as numbers, stored anew where that counts."""
+    specs = model.description.inputs
+    if dataset.kind != "table" or not specs:
+        return dataset
+    names, (table,) = dataset.columns, dataset.arrays
+    card = model.card.input(specs[0].name)
+    words = table.dtype.startswith("<U") and specs[0].dtype != "str"
+    moved = bool(names and card.feature_names and names != card.feature_names)
+    if not (words or moved or has_columns(names, specs)):
+        return dataset
+    rows: Array = np.load(blobs.path(table.digest), mmap_mode="r", allow_pickle=False)
+    try:
+        if has_columns(names, specs):
+            parts = fit_columns(names, rows, specs, model.card, dataset.filename)
+        else:
+            parts = {specs[0].name: fit_table(names, rows, specs[0], card, dataset.filename)}
+    except InvalidRequest as e:
+        raise InvalidRequest(e.detail, pointer=POINTER) from e
+    stored = [_stored(n, a, blobs) for n, a in parts.items()]
+    return replace(dataset, kind="arrays", arrays=stored)
+
+
+def _stored(name: str, a: Array, blobs: Blobs) -> ArrayRecord:
+    plain = npy.plain(a)
+    digest = blobs.put(lambda file: npy.write(file, plain)).digest
+    return ArrayRecord(name, str(plain.dtype), list(plain.shape), digest)
 
 
 def _chosen(dataset: DatasetRecord, wanted: dict[str, TensorSpec]) -> dict[str, ArrayRecord]:

@@ -55,7 +55,7 @@ def model(
             description = scanner.scan(source, card)
         return Seen(blobs.put_file(file).size, _known(card, description), description)
     with blobs.staged() as bundle:
-        scanner.bundle(file, externals, bundle)
+        scanner.bundle(file, externals, card, bundle)
         description = scanner.scan(bundle, card)
         return Seen(blobs.keep(bundle).size, _known(card, description), description)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from explainers.errors import InvalidRequest, ModelForbidden
 from explainers.types import Arrays, Card, ModelDescription
+from explainers.words import names_in
 
 from .errors import TooLarge
 from .records import ModelRecord
@@ -42,8 +43,8 @@ class Scanner:
         frame = self._look.call(order, descriptors=[file.fileno()])
         return ModelDescription.model_validate(frame.fields["description"])
 
-    def bundle(self, file: Path, externals: dict[str, Path], out: IO[bytes]) -> None:
-        """Write a model with its external data taken in to `out`."""
+    def bundle(self, file: Path, externals: dict[str, Path], card: Card, out: IO[bytes]) -> None:
+        """Write a model with its external data and its card's tokenizers taken in to `out`."""
         for name in externals:
             if not NAME.fullmatch(name) or name.startswith("."):
                 raise ModelForbidden(
@@ -53,7 +54,7 @@ class Scanner:
         self._check_size([file, *externals.values()])
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path in (file, *externals.values())]
-            order = {"op": "bundle", "names": list(externals), "limits": self._limits()}
+            order = {"op": "bundle", "names": list(externals), "limits": self._limits(), "tokenizers": names_in(card)}
             self._look.call(order, descriptors=[*(f.fileno() for f in files), out.fileno()])
 
     def dataset(self, file: Path, filename: str, out: IO[bytes]) -> dict[str, Any]:
@@ -74,6 +75,12 @@ class Scanner:
         }  # fmt: skip
         with file.open("rb") as source:
             return self._look.call(order, descriptors=[source.fileno()]).arrays
+
+    def tokens(self, file: IO[bytes], model: ModelRecord, arrays: Arrays) -> Arrays:
+        """Return inputs with every text as tokens, by the tokenizers in the model's file."""
+        specs = [s.model_dump(mode="json") for s in model.description.inputs]
+        order = {"op": "tokens", "card": model.card.model_dump(mode="json"), "specs": specs}
+        return self._look.call(order, arrays, [file.fileno()]).arrays
 
     def picture(self, fields: dict[str, Any], arrays: Arrays) -> bytes:
         """Draw an item; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import explainers
 from explainers.types import Arrays
 
-from . import broker, intake, results, submission
+from . import broker, intake, references, results, submission, texts
 from .blobs import open_blobs
 from .errors import IdempotencyMismatch, LedgerUnavailable
 from .keys import Keys
@@ -157,7 +157,9 @@ class Service:
                 if asked.dataset
                 else None
             )
-        job = submission.prepare(model, asked, dataset, self._blobs, self.settings)
+            named = references.find(session, tenant, asked.params)
+        asked, dataset = texts.as_tokens(model, asked, dataset, self._scanner, self._blobs)
+        job = submission.prepare(model, asked, dataset, self._blobs, self.settings, named)
         tickets: list[window.Ticket] = []
 
         def commit(session: Session) -> tuple[JobRecord, bool]:

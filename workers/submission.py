@@ -17,6 +17,7 @@ from explainers.errors import InvalidRequest
 from explainers.types import Array, Arrays, ModelDescription, TensorSpec
 
 from . import arrays as npy
+from . import references
 from .binding import bind
 from .blobs import Blobs
 from .cost import check_cost
@@ -57,6 +58,7 @@ def prepare(
     dataset: DatasetRecord | None,
     blobs: Blobs,
     settings: Settings,
+    named: references.Named,
 ) -> Job:
     """Check a submission and return its job; the inputs are in the blob store, the job is not in the ledger yet."""
     request = signature.read_request(
@@ -71,9 +73,10 @@ def prepare(
         raise InvalidRequest(f"priority must be one of {', '.join(LEVELS)}", pointer="/priority")
     inputs = _inputs(model, submission, dataset, blobs)
     signature.check(model.description, request, inputs.items)
-    evaluations = signature.evaluations(request, inputs.sample, model.description, model.card)
+    data = references.bound(model, request, named, blobs)
+    evaluations = signature.evaluations(request, inputs.sample, model.description, model.card, data.shapes)
     check_cost(evaluations, guess(model.description, 1), inputs.items, settings)
-    return _job(model, submission, request, inputs, evaluations, settings)
+    return _job(model, submission, request, inputs, data, evaluations, settings)
 
 
 def _inputs(
@@ -102,8 +105,8 @@ def _few(a: Array, axis: int | None) -> Array:
 
 
 def _job(
-    model: ModelRecord, submission: Submission, request: signature.Request, inputs: Prepared, evaluations: int,
-    settings: Settings,
+    model: ModelRecord, submission: Submission, request: signature.Request, inputs: Prepared,
+    data: references.Data, evaluations: int, settings: Settings,
 ) -> Job:  # fmt: skip
     params = request.params.model_dump(mode="json")
     card = model.card.model_dump(mode="json")
@@ -115,12 +118,13 @@ def _job(
     work = _hash(
         [model.tenant, model.id, request.method, params, shapes, settings.provider, settings.runner_threads]
     )
-    digests = {n: e["digest"] for n, e in inputs.entries.items()}
+    digests = [{n: e["digest"] for n, e in inputs.entries.items()}, references.digests(data.entries)]
     content = _hash([work, card, digests, target, request.seed, explainers.__version__])
     return Job(
         id=new_id(), tenant=model.tenant, model=model.id, card=card, method=request.method, params=params,
         target=target, seed=request.seed, queue=settings.provider, level=LEVELS[submission.priority],
-        dataset=submission.dataset, inputs=inputs.entries, items=inputs.items, cut=0,
+        dataset=submission.dataset, inputs=inputs.entries, data=data.entries,
+        items=inputs.items, cut=0,
         cuttable=cuttable and signature.per_item(request) and _in_rows(inputs.entries), total=inputs.items,
         item_bytes=sum(_item_bytes(e) for e in inputs.entries.values()),
         guess=guess(model.description, evaluations), evaluations=evaluations * inputs.items,

@@ -17,7 +17,7 @@ from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFai
 from explainers.types import Arrays
 
 from . import arrays as npy
-from . import logs
+from . import logs, references
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
 from .errors import Crashed, LedgerUnavailable, TimeLimit, Unavailable
@@ -85,13 +85,14 @@ class Supervisor:
             )
 
     def _run(self, claim: Claim, watch: _Watcher) -> tuple[str, float]:
-        arrays = cut_inputs(claim, self._blobs)
+        inputs = cut_inputs(claim, self._blobs)
+        data, places = references.read(claim.data, inputs, self._blobs)
         with ExitStack() as stack:
             model = stack.enter_context(self._blobs.path(claim.model).open("rb"))
             runner = stack.enter_context(self._pool.runner(claim.tenant, claim.model, watch.stop))
             began = time.monotonic()
             frame = runner.call(
-                self._order(claim), arrays, [model.fileno()],
+                {**self._order(claim), "data": places}, inputs | data, [model.fileno()],
                 watch=Watch(self._settings.run_seconds, watch.progress, watch.stop),
             )  # fmt: skip
             seconds = time.monotonic() - began

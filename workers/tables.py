@@ -77,6 +77,8 @@ class Job(Table):
     """The broker's priority: 0 goes first."""
     dataset: Mapped[str | None] = mapped_column(String(64))
     inputs: Mapped[dict[str, Any]]
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """By id: the stored rows of the data sets that the parameters name."""
     """By input name: digest, dtype, shape, whether it is cut by items, whether it holds pixels."""
     items: Mapped[int] = mapped_column(BigInteger)
     cut: Mapped[int] = mapped_column(BigInteger, default=0)

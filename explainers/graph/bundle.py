@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import onnx
 
@@ -10,18 +10,22 @@ from ..errors import ModelForbidden, ModelUnparseable
 from .limits import Limits
 from .load import parse
 from .policy import inspect, tensors_in
+from .vocabulary import keep
 
 MOST = (1 << 31) - 1
 
 
-def take_in(data: bytes, files: Mapping[str, memoryview], limits: Limits | None = None) -> bytes:
-    """Return the model with the data of its files in it; a protobuf holds 2 GiB."""
+def take_in(
+    data: bytes, files: Mapping[str, memoryview], limits: Limits | None = None, tokenizers: Sequence[str] = ()
+) -> bytes:
+    """Return the model with the data of its files in it, its tokenizers in its metadata; a protobuf holds 2 GiB."""
     limits = limits or Limits()
     proto = parse(data, limits)
     inspect(proto, limits, external=True)
     outside = [t for t in tensors_in(proto) if t.data_location == onnx.TensorProto.EXTERNAL]
     parts = [_part(t, files) for t in outside]
-    if len(data) + sum(map(len, parts)) > min(MOST, limits.bytes):
+    texts = {n: files[n] for n in tokenizers if n in files}
+    if len(data) + sum(map(len, [*parts, *texts.values()])) > min(MOST, limits.bytes):
         raise ModelForbidden(
             f"the model and its data have more than {min(MOST, limits.bytes)} bytes together"
         )
@@ -29,6 +33,8 @@ def take_in(data: bytes, files: Mapping[str, memoryview], limits: Limits | None 
         tensor.raw_data = bytes(part)
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
+    for name, text in texts.items():
+        keep(proto, name, bytes(text))
     return proto.SerializeToString(deterministic=True)
 
 

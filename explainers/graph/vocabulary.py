@@ -38,6 +38,11 @@ def tokenizers(proto: onnx.ModelProto, card: Card, specs: Sequence[TensorSpec]) 
     return found
 
 
+def in_bytes(data: bytes, card: Card, specs: Sequence[TensorSpec]) -> dict[str, Words]:
+    """Return the tokenizers of a model that was checked before."""
+    return tokenizers(onnx.ModelProto.FromString(data), card, specs)
+
+
 def _embedding_rows(graph: onnx.GraphProto, name: str) -> int | None:
     """Return how many tokens an input's embeddings know, the fewest of several; None where no table of them is seen."""
     tables = {t.name: t.dims[0] for t in graph.initializer if t.dims}

@@ -32,8 +32,10 @@ def accept(
         quotas.take(session, quotas_of, job)
     job.created = time
     session.add(job)
-    for entry in job.inputs.values():
-        uses.add(session, job.tenant, "input", job.id, entry["digest"])
+    # what the parameters name is kept as long as the inputs are, whatever becomes of the data set
+    for entries in (job.inputs, *(job.data or {}).values()):
+        for entry in entries.values():
+            uses.add(session, job.tenant, "input", job.id, entry["digest"])
     if key is not None:
         session.add(IdempotencyKey(tenant=job.tenant, key=key, request=request, job=job.id, created=time))
     counters.add(session, "accepted", job.method)

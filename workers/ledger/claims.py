@@ -42,6 +42,7 @@ class Claim:
     target: dict[str, Any]
     seed: int
     inputs: dict[str, Any]
+    data: dict[str, Any]
     items: int
     work: str
 
@@ -79,7 +80,7 @@ def claim(session: Session, id: int, worker: str, pid: int, settings: Settings) 
 def _claim(job: Job, chunk: Chunk) -> Claim:
     return Claim(
         chunk.id, chunk.fence, chunk.attempts, chunk.start, chunk.stop, job.id, job.tenant, job.model, job.card,
-        job.method, job.params, job.target, job.seed, job.inputs, job.items, job.work,
+        job.method, job.params, job.target, job.seed, job.inputs, job.data or {}, job.items, job.work,
     )  # fmt: skip
 
 

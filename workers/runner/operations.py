@@ -15,7 +15,7 @@ import numpy as np
 from explainers import errors, inputs
 from explainers.errors import ExplainError
 from explainers.pixels import fit
-from explainers.types import Account, Arrays, Card, Explanation, TensorSpec
+from explainers.types import Account, Array, Arrays, Card, Explanation, TensorSpec
 from workers import arrays as npy
 from workers.errors import NotFound
 
@@ -41,6 +41,7 @@ class Operations:
         self._operations: dict[str, Callable[[Frame], Answer]] = {
             "scan": self._scan,
             "bundle": self._bundle,
+            "tokens": self._tokens,
             "explain": self._explain,
             "dataset": self._dataset,
             "input": self._input,
@@ -90,24 +91,36 @@ class Operations:
         from explainers.graph.bundle import take_in
 
         model, *sources = (_view(d) for d in frame.descriptors[:-1])
-        data = take_in(bytes(model), dict(zip(frame.fields["names"], sources, strict=True)), _limits(frame))
+        files, words = dict(zip(frame.fields["names"], sources, strict=True)), frame.fields["tokenizers"]
+        data = take_in(bytes(model), files, _limits(frame), words)
         with os.fdopen(os.dup(frame.descriptors[-1]), "wb") as target:
             target.write(data)
         return {}, {}
+
+    def _tokens(self, frame: Frame) -> Answer:
+        from explainers.graph.vocabulary import in_bytes
+        from explainers.words import encoded
+
+        specs = [TensorSpec.model_validate(s) for s in frame.fields["specs"]]
+        card = Card.model_validate(frame.fields["card"])
+        words = in_bytes(bytes(_view(frame.descriptors[0])), card, specs)
+        return {}, {n: npy.plain(a) for n, a in encoded(frame.arrays, words, specs).items()}
 
     def _explain(self, frame: Frame) -> Answer:
         import explainers
 
         fields = frame.fields
         model = self._model(frame)
+        inputs, datasets = self._inputs(frame)
         found = explainers.explain(
             model,
-            self._inputs(frame),
+            inputs,
             fields["method"],
             fields["params"],
             fields["target"],
             fields["seed"],
             self._progress,
+            datasets=datasets,
             provider=fields["provider"],
             threads=fields["threads"],
             # cores are shared with other runners, the ledger and the broker
@@ -129,15 +142,21 @@ class Operations:
         self._models.move_to_end(key)
         return self._models[key]
 
-    def _inputs(self, frame: Frame) -> Arrays:
+    def _inputs(self, frame: Frame) -> tuple[Arrays, dict[str, Arrays]]:
+        """Return the inputs, and the data sets that parameters name; pictures are brought to the input's size and range."""
         card = Card.model_validate(frame.fields["card"])
-        specs = {
-            name: TensorSpec.model_validate(spec) for name, spec in frame.fields.get("pixels", {}).items()
+        pixels: dict[str, Any] = frame.fields.get("pixels", {})
+
+        def fitted(name: str, a: Array, spec: Any) -> Array:
+            return a if spec is None else fit(a, TensorSpec.model_validate(spec), card.input(name))
+
+        data = frame.fields.get("data", {})
+        places = {p["array"] for entries in data.values() for p in entries.values()}
+        rows = {
+            key: {n: fitted(n, frame.arrays[p["array"]], p["spec"]) for n, p in entries.items()}
+            for key, entries in data.items()
         }
-        return {
-            name: fit(a, specs[name], card.input(name)) if name in specs else a
-            for name, a in frame.arrays.items()
-        }
+        return {n: fitted(n, a, pixels.get(n)) for n, a in frame.arrays.items() if n not in places}, rows
 
     def _progress(self, done: int, total: int, unit: str) -> None:
         if self.channel.ready():

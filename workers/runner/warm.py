@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import importlib
+import importlib.util
 import io
 import pkgutil
 import warnings
@@ -105,17 +106,34 @@ def _map() -> None:
 
 def _segment() -> None:
     import scipy.ndimage
+    from skimage.restoration import inpaint_biharmonic
     from skimage.segmentation import slic
 
     assert scipy.ndimage.gaussian_filter
     ramp = np.linspace(0, 1, WIDTH * WIDTH * 3).reshape(WIDTH, WIDTH, 3)
     slic(ramp, n_segments=2, channel_axis=-1)
     slic(ramp[..., 0], n_segments=2, channel_axis=None)
+    inpaint_biharmonic(ramp[..., 0], ramp[..., 0] > 0.5)
+    scipy.ndimage.distance_transform_edt(ramp[..., 0] > 0.5)
 
 
 def _random() -> None:
     np.random.default_rng(0).normal(size=2)
     np.linalg.lstsq(np.eye(2), np.ones(2), rcond=None)
+
+
+def _texts() -> None:
+    """Read a tokenizer and cut a text, where the package is there."""
+    if importlib.util.find_spec("tokenizers") is None:
+        return
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    from explainers.words import Words
+
+    plain = Tokenizer(models.WordLevel({"a": 0, "?": 1}, unk_token="?"))  # noqa: S106  no password
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = Words(plain.to_str(), "tokenizer.json")
+    words.tokens(words.encode(["a b"], None)["ids"][0])
 
 
 def _pictures() -> None:
@@ -168,8 +186,8 @@ def _plain_account() -> dict[str, Any]:
 
 
 _STEPS: dict[str, list[Callable[[], None]]] = {
-    "explain": [_engine, _fits, _map, _run, _segment, _random, _pictures],
-    "look": [_engine, _run, _pictures, _parquet],
+    "explain": [_engine, _fits, _map, _run, _segment, _random, _texts, _pictures],
+    "look": [_engine, _run, _texts, _pictures, _parquet],
     "draw": [_pictures, _draw],
     "try": [],
 }
