@@ -13,7 +13,18 @@ from .painter import Format, able, choose
 from .scene import Scene
 from .sheet import contact_sheet
 
-__all__ = ["Format", "Scene", "contact_sheet", "draw", "picture", "settled", "usual_item", "views"]
+__all__ = [
+    "Format",
+    "Scene",
+    "able",
+    "contact_sheet",
+    "draw",
+    "finish",
+    "picture",
+    "settled",
+    "usual_item",
+    "views",
+]
 
 
 def picture(

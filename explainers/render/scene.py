@@ -98,5 +98,14 @@ class Scene:
         return form_of(self.own(name), axes_of(self.own(name), shape), shape)
 
 
-PER_ITEM = ("attribution.", "error.", "segment.", "group.", "token.", "activation.", "attention.")
+PER_ITEM = (
+    "attribution.",
+    "error.",
+    "segment.",
+    "group.",
+    "token.",
+    "activation.",
+    "attention.",
+    "weighted.",
+)
 """Arrays that have an item axis."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reference.scenes import LABELS, figure, normal, of_a_table, of_curves, of_patches, scene
+from reference.scenes import (
+    LABELS,
+    figure,
+    normal,
+    of_a_table,
+    of_columns_of_words,
+    of_curves,
+    of_inversions,
+    of_patches,
+    scene,
+)  # fmt: skip
 
 from explainers import errors
 from explainers.render import Scene, draw
@@ -99,8 +109,30 @@ def test_a_film_runs_from_the_first_frame_to_the_last():
 
 
 def test_what_lies_outside_of_an_item_is_no_black_pixel():
-    patch = figure("patches").axes[0].get_images()[0].get_array()
-    np.testing.assert_allclose(patch[3:], 0.85)
+    drawn = figure("patches").axes[0].get_images()[0].get_array()
+    np.testing.assert_array_equal(drawn[:2], 0.85)
+    np.testing.assert_array_equal(drawn[:, 3:], 0.85)
+    assert not (drawn[2:, :3] == 0.85).any()
+
+
+def test_an_inversion_stands_behind_its_item():
+    titles = [a.get_title() for a in draw(of_inversions()).axes]
+    assert titles[:3] == ["item 0", "from item 0: 0.1", "from item 0: 0.2"]
+    assert len(titles) == 6
+
+
+def test_curves_of_columns_have_the_columns_names_and_their_words():
+    panels = {a.get_xlabel(): a for a in draw(of_columns_of_words()).axes}
+    assert panels.keys() == {"colour", "age"}
+    assert [t.get_text() for t in panels["colour"].get_xticklabels()] == ["blue", "green", "red"]
+
+
+def test_channels_are_those_of_the_layer():
+    held = np.zeros((1, 6, 6, 3))
+    held[..., 1] = 1
+    s = scene({"activation.c": held}, items=1, facts={"unit_axis": {"c": 3}})
+    maps = [a.get_images()[0].get_array().mean() for a in draw(s).axes[:3]]
+    assert maps == [0, 1, 0]
 
 
 def test_patches_name_activation_and_item():

@@ -90,13 +90,26 @@ def of_prototypes(shape=(1, 8, 8), card=None):
 
 def of_patches():
     found = RNG.uniform(size=(4, 9, 1, 5, 5))
-    found[0, 0, :, 3:] = np.nan
-    numbers = {
-        "activation": -np.sort(-normal(4, 9), 1),
-        "item": RNG.integers(0, 99, (4, 9)),
-        "box": np.zeros((4, 9, 4)),
-    }
-    return scene({"patch.x": found, **numbers}, IMAGE, item=None)
+    box = np.tile([1, 1, 6, 6], (4, 9, 1))
+    box[0, 0] = [0, 5, 3, 8]  # cut short above and at the right
+    arrays = {
+        "patch.x": found, "projection.x": normal(4, 9, 1, 5, 5), "activation": -np.sort(-normal(4, 9), 1),
+        "item": RNG.integers(0, 99, (4, 9)), "box": box, "unit": np.array([3, 5, 8, 9]),
+    }  # fmt: skip
+    return scene(arrays, IMAGE, item=None, params={"project": "lrp"})
+
+
+def of_inversions():
+    x = RNG.uniform(size=(2, 1, 8, 8))
+    arrays = {"prototype.x": x[[0, 0, 1, 1]], "score": np.array([0.1, 0.2, 0.3, 0.4])}
+    figures = {"per_item": {"item": [0.0, 0.0, 1.0, 1.0]}, "index": [], "explained": "conv"}
+    return scene(arrays, IMAGE, {"x": x}, None, items=4, **figures)
+
+
+def of_columns_of_words():
+    grids = {"colour": np.array([["blue", "green", "red"]]), "age": np.array([[1.0, 2.0, 3.0]])}
+    arrays = {f"ice.{n}": normal(20, 1, 3) for n in grids} | {f"grid.{n}": g for n, g in grids.items()}
+    return scene(arrays, item=None)
 
 
 def of_a_map():
@@ -107,8 +120,9 @@ def of_a_map():
 def of_attention(heads=4, places=8):
     maps = RNG.dirichlet(np.ones(places), size=(3, heads, places))
     tokens = np.array([["the", "film", "was", "not", "so", "very", "bad", "."][:places]] * 3)
-    card = {"kind": "tokens"}
-    return scene({"attention.block": maps, "rollout": maps.mean(1), "token.x": tokens}, card)
+    arrays = {"attention.block": maps, "weighted.block": maps, "token.x": tokens}
+    arrays |= {"rollout": maps.mean(1), "weighted_rollout": maps.mean(1)}
+    return scene(arrays, {"kind": "tokens"})
 
 
 SCENES = {
@@ -119,6 +133,7 @@ SCENES = {
     "objective": of_prototypes, "filters": lambda: scene({"filter.conv": normal(32, 16, 3, 3)}, item=None),
     "activations": lambda: scene({"activation.conv": normal(3, 70, 8, 8)}),
     "patches": of_patches, "embedding": of_a_map, "attention": of_attention, "rollout": of_attention,
+    "weighted": of_attention, "weighted_rollout": of_attention, "projection": of_patches,
 }  # fmt: skip
 MORE = {
     "importance of an image": lambda: of_importance(IMAGE, (1, 8, 8)),
@@ -133,6 +148,8 @@ MORE = {
     "units without space": lambda: scene({"activation.fc": normal(3, 40)}),
     "activations above zero": lambda: scene({"activation.conv": np.abs(normal(3, 8, 8, 8))}),
     "twelve heads": lambda: of_attention(12),
+    "inversions": of_inversions,
+    "columns of words": of_columns_of_words,
     "two features": lambda: of_a_table(0, 2),
 }
 

@@ -26,6 +26,9 @@ def activations(scene: Scene) -> Figure:
     held = scene.one(f"activation.{name}")
     assert held is not None
     title = f"{scene.title} · {name}"
+    units = (scene.explanation.account.facts.get("unit_axis") or {}).get(name)
+    if isinstance(units, int) and 0 < units <= held.ndim:
+        held = np.moveaxis(held, units - 1, 0)
     if held.ndim <= 1:
         return _bars(scene, held.reshape(-1), title)
     return _maps(scene, held[None] if held.ndim == 2 else held.reshape(-1, *held.shape[-2:]), title)

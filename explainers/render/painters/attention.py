@@ -26,19 +26,11 @@ def attention(scene: Scene) -> Figure:
     name = scene.chosen("attention.")
     found = scene.one(f"attention.{name}")
     assert found is not None
-    return _draw(scene, found.reshape(-1, *found.shape[-2:]), f"{scene.title} · {name}", "head")
+    return draw(scene, found.reshape(-1, *found.shape[-2:]), f"{scene.title} · {name}")
 
 
-@painter(array="rollout", level="item", rank=1)
-def rollout(scene: Scene) -> Figure:
-    """How much of each place arrives at each place through all layers: attention rollout."""
-    assert scene.item is not None
-    found = scene.whole("rollout")
-    assert found is not None
-    return _draw(scene, found[scene.item][None], f"{scene.title} · rollout", "")
-
-
-def _draw(scene: Scene, maps: Array, title: str, of: str) -> Figure:
+def draw(scene: Scene, maps: Array, title: str) -> Figure:
+    """Draw a matrix, or one for each head, on one scale."""
     shown = maps[:HEADS]
     across = min(len(shown), 4 if len(shown) > 4 else 2)
     down = -(-len(shown) // across)
@@ -52,7 +44,7 @@ def _draw(scene: Scene, maps: Array, title: str, of: str) -> Figure:
             axes.set_visible(False)
             continue
         axes.imshow(shown[i], cmap=AMOUNTS, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
-        named(axes.title, f"{of} {i}".strip() if len(shown) > 1 else "")
+        named(axes.title, f"head {i}" if len(shown) > 1 else "")
         _ticks(axes, tokens, side)
     for axes in panels[:, 0]:
         named(axes.yaxis.label, "looks (query)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -20,62 +21,89 @@ from ..tiles import spread
 MOST, CURVES, CATEGORIES = 9, 100, 8
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One feature: its grid (points,), and the score of every item along it (items, points)."""
+
+    label: str
+    grid: Array
+    ice: Array
+    categories: list[str]
+
+    @property
+    def reach(self) -> float:
+        """How far the mean moves."""
+        return float(np.ptp(self.ice.mean(0)))
+
+
 @painter(array="ice.", level="all")
 def dependence(scene: Scene) -> Figure:
     """The score along a grid of each feature: the mean with its error, and a faint curve for each item."""
-    name = scene.chosen("ice.")
-    ice, grid = scene.whole(f"ice.{name}"), scene.whole(f"grid.{name}")
-    assert ice is not None
-    assert grid is not None
-    mean = ice.mean(0)
-    order = np.argsort(-np.ptp(mean, axis=1), kind="stable")[:MOST]
-    across = min(3, len(order))
-    down = ceil(len(order) / across)
-    figure = headed(frame(max(2.5 * across, 4.6), 1.1 + 2.0 * down), scene.title, _note(scene, ice, order))
+    every = [c for name in _inputs(scene) for c in _curves(scene, name)]
+    drawn = sorted(every, key=lambda c: -c.reach)[:MOST]
+    across = min(3, len(drawn))
+    down = ceil(len(drawn) / across)
+    size = (max(2.5 * across, 4.6), 1.1 + 2.0 * down)
+    figure = headed(frame(*size), scene.title, _note(scene, len(every) - len(drawn)))
     panels = figure.subplots(down, across, sharey=True, squeeze=False).reshape(-1)
-    labels = _labels(scene, name, len(mean))
-    for axes, i in zip(panels, order, strict=False):
-        _curve(axes, grid[i], ice[:, i], labels[i])
-        _categories(axes, scene, name, labels[i], grid[i])
-    for axes in panels[len(order) :]:
+    for axes, curve in zip(panels, drawn, strict=False):
+        _draw(axes, curve)
+    for axes in panels[len(drawn) :]:
         axes.set_visible(False)
     for axes in panels[::across]:
         named(axes.yaxis.label, scene.explanation.account.explained or "score", 24)
     return figure
 
 
-def _curve(axes: Axes, grid: Array, ice: Array, label: str) -> None:
-    grid, first = np.unique(grid, return_index=True)  # a short grid repeats its last point
-    ice = ice[:, first]
+def _inputs(scene: Scene) -> list[str]:
+    """Return the inputs that are drawn: all where each is one column of a table."""
+    names = scene.suffixes("ice.")
+    single = all(scene.explanation.arrays[f"ice.{n}"].shape[1] == 1 for n in names)
+    return names if single and scene.of is None else [scene.chosen("ice.")]
+
+
+def _curves(scene: Scene, name: str) -> list[Curve]:
+    ice, grid = scene.whole(f"ice.{name}"), scene.whole(f"grid.{name}")
+    assert ice is not None
+    assert grid is not None
+    places = scene.explanation.account.facts.get("features", {}).get(name, range(ice.shape[1]))
+    column = len(scene.suffixes("ice.")) > 1 and ice.shape[1] == 1
+    known = [name] if column else feature_names(scene.own(name), max(places, default=0) + 1)
+    categories = scene.own(name).categories or {}
+    labels = [name] if column else [known[p] for p in places]
+    return [Curve(label, grid[i], ice[:, i], categories.get(label, [])) for i, label in enumerate(labels)]
+
+
+def _draw(axes: Axes, curve: Curve) -> None:
+    grid, first = np.unique(curve.grid, return_index=True)  # a short grid repeats its last point
+    ice, words = curve.ice[:, first], _words(curve, grid)
+    x = np.arange(len(grid)) if grid.dtype.kind not in "fiub" else grid
     error = ice.std(0, ddof=1) / np.sqrt(len(ice)) if len(ice) > 1 else np.zeros(len(grid))
     mean = ice.mean(0)
     for row in spread(len(ice), CURVES):
-        axes.plot(grid, ice[row], color="#8c959f", linewidth=0.6, alpha=0.35, zorder=1)
-    axes.fill_between(grid, mean - 2 * error, mean + 2 * error, color=DISTINCT[0], alpha=0.25, linewidth=0)
-    axes.plot(grid, mean, color=DISTINCT[0], linewidth=2.0, marker="o" if len(grid) < 8 else "", markersize=4)
+        axes.plot(x, ice[row], color="#8c959f", linewidth=0.6, alpha=0.35, zorder=1)
+    axes.fill_between(x, mean - 2 * error, mean + 2 * error, color=DISTINCT[0], alpha=0.25, linewidth=0)
+    axes.plot(x, mean, color=DISTINCT[0], linewidth=2.0, marker="o" if len(grid) < 8 else "", markersize=4)
     open_frame(axes)
     axes.locator_params(axis="x", nbins=5)
-    named(axes.xaxis.label, label, 28)
+    named(axes.xaxis.label, curve.label, 28)
+    if words:
+        axes.set_xticks(x[: len(words)], words, parse_math=False, rotation=30, color=INK)
 
 
-def _categories(axes: Axes, scene: Scene, name: str, label: str, grid: Array) -> None:
-    """Name the points of a feature that has categories."""
-    known = (scene.own(name).categories or {}).get(label, [])
-    points = [int(v) for v in np.unique(grid) if float(v).is_integer() and 0 <= v < len(known)]
-    if points and len(points) <= CATEGORIES:
-        axes.set_xticks(
-            points, [plain(known[p], 12) for p in points], parse_math=False, rotation=30, color=INK
-        )
+def _words(curve: Curve, grid: Array) -> list[str]:
+    """Return the names of the points of a feature that has categories, or that is words itself."""
+    if len(grid) > CATEGORIES:
+        return []
+    if grid.dtype.kind not in "fiub":
+        return [plain(str(v), 12) for v in grid]
+    known = curve.categories
+    fit = known and all(float(v).is_integer() and 0 <= v < len(known) for v in grid)
+    return [plain(known[int(v)], 12) for v in grid] if fit else []
 
 
-def _labels(scene: Scene, name: str, count: int) -> list[str]:
-    places = scene.explanation.account.facts.get("features", {}).get(name, range(count))
-    known = feature_names(scene.own(name), max(places, default=0) + 1)
-    return [known[p] for p in places]
-
-
-def _note(scene: Scene, ice: Array, order: Array) -> str:
+def _note(scene: Scene, hidden: int) -> str:
     parts = [about(scene), "line: mean, band: two standard errors, grey: single items"]
-    if ice.shape[1] > len(order):
-        parts.append(f"{ice.shape[1] - len(order)} features that change less are left out")
+    if hidden:
+        parts.append(f"{hidden} features that change less are left out")
     return " · ".join(parts)

@@ -33,7 +33,8 @@ def embedding(scene: Scene) -> Figure:
     points = scene.whole("map")
     assert points is not None
     points = np.asarray(points[:, :2])
-    figure = headed(frame(6.8, 6.0), scene.title, about(scene))
+    layer = str(scene.explanation.account.facts.get("layer", ""))
+    figure = headed(frame(6.8, 6.0), scene.title, " · ".join(filter(None, (about(scene), layer))))
     axes = figure.subplots()
     name = next((n for n in scene.inputs if _is_image(scene, n)), None)
     label = scene.explanation.arrays.get("label")

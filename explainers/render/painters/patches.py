@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
+
+from explainers.layout import axes_of
+from explainers.types import Array
 
 from ..painter import painter
 from ..samples import aspect, small, ticks
@@ -18,11 +22,12 @@ def patches(scene: Scene) -> Figure:
     name = scene.chosen("patch.")
     found = scene.whole(f"patch.{name}")
     assert found is not None
+    found = outside(scene, name, found)
     card, units, most = scene.own(name), min(len(found), UNITS), min(found.shape[1], PATCHES)
     _, _, side = grid(PATCHES, aspect(card, found.shape[2:]), most=0.78)
     sheet = Tiles(units, most, side, left=0.8, ticks=ticks(card, found.shape[2:]))
     for row in range(units):
-        sheet.row(row, _unit(scene, row))
+        sheet.row(row, unit(scene, row))
         for column in range(most):
             small(sheet.at(row, column, _caption(scene, row, column)), found[row, column], card)
     hidden = len(found) - units
@@ -33,10 +38,10 @@ def patches(scene: Scene) -> Figure:
     return sheet.figure
 
 
-def _unit(scene: Scene, row: int) -> str:
-    known = scene.explanation.account.facts.get("units")
-    fits = isinstance(known, list) and row < len(known)
-    return f"unit {known[row] if fits and known else row}"
+def unit(scene: Scene, row: int) -> str:
+    """Return what a row's unit is called."""
+    known = scene.whole("unit")
+    return f"unit {int(known[row]) if known is not None and row < len(known) else row}"
 
 
 def _caption(scene: Scene, row: int, column: int) -> str:
@@ -47,3 +52,24 @@ def _caption(scene: Scene, row: int, column: int) -> str:
     if item is not None and item.ndim > 1:
         parts.append(f"({int(item[row, column])})")
     return " ".join(parts)
+
+
+def outside(scene: Scene, name: str, patches: Array) -> Array:
+    """Return patches (units, k, ...) with NaN where they reach beyond their item; what lies there is nobody's."""
+    first = scene.suffixes("patch.")[0] == name
+    box = scene.whole("box" if first else f"box.{name}")
+    space = [i for i, letter in enumerate(axes_of(scene.own(name), patches.shape[2:])) if letter in "HWDT"]
+    if box is None or box.shape[-1] != 2 * len(space):
+        return patches
+    patches = patches.copy()
+    begins, ends = np.split(box.astype(int), 2, axis=-1)
+    for at in np.ndindex(patches.shape[:2]):
+        inside = np.zeros(patches.shape[2:], bool)
+        cut = [slice(None)] * inside.ndim
+        for axis, begin, length in zip(space, begins[at], (ends - begins)[at], strict=True):
+            # a field that the item's edge cut short lies at that edge of the patch
+            start = inside.shape[axis] - length if begin == 0 else 0
+            cut[axis] = slice(start, start + length)
+        inside[tuple(cut)] = True
+        patches[at][~inside] = np.nan
+    return patches

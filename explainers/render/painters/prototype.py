@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 from matplotlib.figure import Figure
 
 from explainers.labels import label_of
+from explainers.types import Array
 
 from ..painter import painter
 from ..samples import aspect, small, ticks
@@ -22,10 +26,11 @@ def prototype(scene: Scene) -> Figure:
     assert found is not None
     card = scene.own(name)
     shown = found[:MOST]
-    rows, columns, side = grid(len(shown), aspect(card, shown.shape[1:]), least=0.95)
+    things = list(_beside_originals(scene, name, shown))
+    rows, columns, side = grid(len(things), aspect(card, shown.shape[1:]), least=0.95)
     sheet = Tiles(rows, columns, side, ticks=ticks(card, shown.shape[1:]))
-    for i, thing in enumerate(shown):
-        small(sheet.at(*divmod(i, columns), caption=caption(scene, i)), thing, card)
+    for at, (words, thing) in enumerate(things):
+        small(sheet.at(*divmod(at, columns), caption=words), thing, card)
     hidden = len(found) - len(shown)
     sheet.headed(
         scene.title, about_prototypes(scene, len(found)) + (f" · {hidden} not drawn" if hidden else "")
@@ -33,11 +38,31 @@ def prototype(scene: Scene) -> Figure:
     return sheet.figure
 
 
+def _beside_originals(scene: Scene, name: str, shown: Array) -> Iterator[tuple[str, Array]]:
+    """Yield prototypes with their captions; those that were made after an item, behind that item."""
+    last = None
+    for i, thing in enumerate(shown):
+        item = _made_after(scene, i)
+        if item is not None and item != last and name in scene.inputs:
+            own = np.moveaxis(scene.inputs[name], scene.own(name).batch_axis or 0, 0)
+            last = item
+            if item < len(own):
+                yield f"item {item}", own[item].astype(np.float64)
+        yield caption(scene, i), thing
+
+
+def _made_after(scene: Scene, i: int) -> int | None:
+    known = scene.explanation.account.per_item.get("item", [])
+    return int(known[i]) if i < len(known) else None
+
+
 def caption(scene: Scene, i: int) -> str:
     """Return a prototype's class or number, and its score."""
     score = scene.whole("score")
     known = score is not None and score.ndim == 1 and i < len(score)
-    label = label_of(scene.explanation.account, i, scene.card).removeprefix("class ") or f"#{i}"
+    item = _made_after(scene, i)
+    label = label_of(scene.explanation.account, i, scene.card).removeprefix("class ")
+    label = label or (f"#{i}" if item is None else f"from item {item}")
     return f"{label}: {score[i]:.3g}" if known and score is not None else label
 
 
