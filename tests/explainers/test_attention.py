@@ -11,6 +11,7 @@ from reference.attending import NETWORKS, SelfAttention
 import explainers
 from benchmarks.networks import to_onnx
 from explainers.errors import InvalidRequest
+from explainers.runtime import Session
 
 MS = "com.microsoft"
 
@@ -144,9 +145,8 @@ def test_an_item_looks_where_it_looks_alone(transformer):
 def test_the_maps_are_compiled_into_a_graph(transformer):
     _, x, model = transformer
     graph = explainers.compile(model, "attention", {"layer": "/Softmax"})
-    session = explainers.runtime.Session(graph.SerializeToString())
-    found = session.run({"input": x[:2].numpy()} if "target_weights" not in session.inputs else {
-        "input": x[:2].numpy(), "target_weights": np.zeros((2, 3), np.float32)})  # fmt: skip
+    session = Session(graph.SerializeToString())
+    found = session.run({"input": x[:2].numpy(), "target_weights": np.zeros((2, 3), np.float32)})
 
     np.testing.assert_allclose(
         found["attention./Softmax"], maps_of(attention(model, x[:2].numpy()))[0], atol=1e-6

@@ -117,5 +117,6 @@ ROWS: dict[str, list[Row]] = {
         Row("series", {"layer": "hidden", "axis": 2, "project": "lrp"}),
     ],
     "activations": [Row("image", {"layer": ["maps", "pooled"]}), Row("tokens", {"layer": "both"})],
+    "attention": [Row("tokens", {"layer": ["a", "b"], "reduce": "max", "gradient": True})],
     "embedding_map": [Row("smooth", {"method": "pca", "labels": ["a", "b"]})],
 }
