@@ -4,8 +4,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n 2 --dist loadfile
 SERVE_ARGS ?=
+# of each target; the seeds begin at FUZZ_SEED, so that a finding can be shown again
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= $(shell date +%s)
 
-.PHONY: demo demo-prototypes test check bench serve lock docs clean
+.PHONY: demo demo-prototypes test check bench serve lock docs clean fuzz
 .PHONY: check-lint check-format check-types check-imports check-docs check-wheel
 .DELETE_ON_ERROR:
 
@@ -17,6 +20,10 @@ demo-prototypes: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: $(READY)
+	ONNXPLAIN_FUZZ_SECONDS=$(FUZZ_SECONDS) ONNXPLAIN_FUZZ_SEED=$(FUZZ_SEED) \
+	  $(BIN)/python -m pytest -s --timeout=0 tests/fuzz
 
 check: $(READY) check-lint check-format check-types check-imports check-docs check-wheel
 

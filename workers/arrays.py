@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import tokenize
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,15 @@ def read_header(file: IO[bytes], limit: int) -> Header:
         if read is None:
             raise InputUnreadable(f"the .npy version {version} is not read here; write it with numpy.save")
         shape, fortran, dtype = read(file, max_header_size=HEADER_BYTES)
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as e:
+    except (
+        ValueError,
+        EOFError,
+        SyntaxError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        tokenize.TokenError,
+    ) as e:
         raise InputUnreadable(
             "this is no .npy file, or its header is damaged; write it with numpy.save"
         ) from e

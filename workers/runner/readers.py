@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -64,7 +65,7 @@ def _archive(file: IO[bytes], limit: int) -> Table:
             _check_archive(members, limit)
             pictures = all(m.filename.lower().endswith(PICTURES) for m in members)
             return _pictures(archive, members, limit) if pictures else _npz(archive, members, limit)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as e:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as e:
         raise InputUnreadable("the archive is damaged, or packed in a way that is not read here") from e
 
 
