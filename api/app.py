@@ -12,10 +12,12 @@ from . import (
     auth,
     connections,
     datasets,
+    estimates,
     events,
     headers,
     health,
     incoming,
+    items,
     jobs,
     methods,
     metrics,
@@ -25,13 +27,16 @@ from . import (
     page,
     problems,
     rates,
+    report,
     results,
 )
 from .patience import THREADS, Patience
 from .strict_json import StrictJson
 from .tokens import Tokens
 
-_BLUEPRINTS = (models, datasets, jobs, events, results, methods, health, metrics, page)
+_BLUEPRINTS = (
+    models, datasets, estimates, jobs, events, items, results, report, methods, health, metrics, page,
+)  # fmt: skip
 _ENVELOPE_BYTES = 1 << 20
 
 _CONFIG = {

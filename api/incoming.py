@@ -62,7 +62,7 @@ class IncomingRequest(Request):
 
     def _get_file_stream(self, *_args: Any, **_kwargs: Any) -> IO[bytes]:
         # werkzeug's hook; the file is removed when the request is closed
-        return _new_file()
+        return new_file()
 
     def get_json(self, *_args: Any, **_kwargs: Any) -> Any:
         """Return the JSON body, or that of the part `request` of a multipart body."""
@@ -95,13 +95,14 @@ class IncomingRequest(Request):
         return self.form["request"].encode()
 
 
-def _new_file() -> IO[bytes]:
+def new_file() -> IO[bytes]:
+    """Return a file that is removed when it is closed."""
     return tempfile.NamedTemporaryFile("w+b", dir=current_app.extensions["incoming"])
 
 
 def save_body(request: Request) -> IO[bytes]:
     """Write the raw body to a file, in pieces; the caller closes it, which removes it."""
-    file = _new_file()
+    file = new_file()
     shutil.copyfileobj(request.stream, file, _CHUNK)
     file.flush()
     if request.content_length not in (None, file.tell()):

@@ -12,6 +12,7 @@ from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
 from explainers.errors import InvalidRequest
+from explainers.types import Card
 
 from .answers import ModelAnswer, ModelList, ModelSummary
 from .context import service, tenant
@@ -115,6 +116,15 @@ def index(query: PageQuery) -> Any:
 def show(ref: str) -> Any:
     """Show a model by digest, name (its newest version) or name:version."""
     return ModelAnswer.of(service().model(tenant(), ref))
+
+
+@blueprint.put("/<ref>/card")
+@blueprint.input(Card, location="json", arg_name="card")
+@blueprint.output(ModelAnswer)
+@blueprint.doc(operation_id="set_card", responses={400: "No JSON.", 415: "Not JSON."})
+def set_card(ref: str, card: Card) -> Any:
+    """Say anew what the numbers of a model mean; jobs that were accepted before keep the card that they had."""
+    return ModelAnswer.of(service().set_card(tenant(), ref, card))
 
 
 @blueprint.delete("/<ref>")

@@ -39,6 +39,7 @@ _GIVEN = {
     "list_jobs": ("200", ["Link"]),
     "list_models": ("200", ["Link"]),
     "list_datasets": ("200", ["Link"]),
+    "job_items": ("200", ["Link"]),
 }
 
 _KEY = {

@@ -18,7 +18,7 @@ _ANY_REQUEST = {
     "Vary": "Origin",
 }
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID",
     "Access-Control-Max-Age": "600",
 }

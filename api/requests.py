@@ -33,26 +33,34 @@ class Tensor(Body):
     )
 
 
+_Chosen = Annotated[
+    list[Annotated[int, Field(ge=0, strict=True)]] | None,
+    Field(min_length=1, max_length=1000, description="Only these items, counted from 0; by default all."),
+]
+
+
 class DatasetInputs(Body):
     """Inputs that were uploaded before, as a data set."""
 
     dataset: str = Field(description="Id that POST /v1/datasets answered.")
+    items: _Chosen = None
 
 
-class JobFields(Body):
-    """What every job says, whatever its method."""
+class JobInputs(Body):
+    """The inputs of an earlier job, for another method or model, or to try again."""
+
+    job: str = Field(description="Id of the job.")
+    items: _Chosen = None
+
+
+class Question(Body):
+    """Of which model what is asked."""
 
     model: str = Field(
         description="Digest, name (the newest version of it) or name:version of an uploaded model."
     )
     target: Target | Annotated[int, Field(strict=True)] | Literal["argmax"] | None = Field(
         None, description="What is explained; an int or 'argmax' stands for {'index': ...}."
-    )
-    seed: int = Field(0, ge=0, lt=2**63, strict=True, description="Makes a sampling method repeatable.")
-    priority: Priority = Field("batch", description="Interactive jobs are run before batch jobs.")
-    inputs: list[Tensor] | DatasetInputs | None = Field(
-        None,
-        description="The inputs; in a multipart request they may come as files instead, one part per input.",
     )
 
     def target_fields(self) -> dict[str, Any] | None:
@@ -61,6 +69,30 @@ class JobFields(Body):
         if target is None or isinstance(target, Target):
             return None if target is None else self.target.model_dump(mode="json", exclude_unset=True)  # type: ignore[union-attr]
         return {"index": target}
+
+
+class EstimateRequest(Question):
+    """A job without its inputs."""
+
+    method: str = Field(max_length=200, description="Name of a method.")
+    params: dict[str, Any] = Field({}, description="The method's parameters.")
+    items: int = Field(1, ge=1, le=2**31, description="How many items there will be.")
+    shapes: dict[str, list[Annotated[int, Field(ge=1, le=2**31)]]] = Field(
+        {},
+        max_length=100,
+        description="By input: the shape of one item, where the model leaves lengths open.",
+    )
+
+
+class JobFields(Question):
+    """What every job says, whatever its method."""
+
+    seed: int = Field(0, ge=0, lt=2**63, strict=True, description="Makes a sampling method repeatable.")
+    priority: Priority = Field("batch", description="Interactive jobs are run before batch jobs.")
+    inputs: list[Tensor] | DatasetInputs | JobInputs | None = Field(
+        None,
+        description="The inputs; in a multipart request they may come as files instead, one part per input.",
+    )
 
 
 @cache
@@ -93,6 +125,20 @@ class PageQuery(Body):
     cursor: str | None = Field(
         None, max_length=1000, description="Taken from the `Link: rel=next` of the page before."
     )
+
+
+class ItemsQuery(Body):
+    """Which items of a job are asked for."""
+
+    start: int = Field(0, ge=0, le=2**31, description="The first one, counted from 0.")
+    limit: int = Field(20, ge=1, le=200, description="How many, at most.")
+
+
+class ReportQuery(Body):
+    """Which items a report shows."""
+
+    start: int = Field(0, ge=0, le=2**31, description="The first one, counted from 0.")
+    limit: int = Field(8, ge=1, le=24, description="How many, at most.")
 
 
 class JobsQuery(PageQuery):

@@ -10,18 +10,19 @@ from apiflask.schemas import FileSchema
 from flask import Response, send_file
 
 from .context import service, tenant
+from .incoming import new_file
 from .job_answers import ManifestAnswer, ResultAnswer
 from .problems import Problem
 
 blueprint = APIBlueprint("results", __name__, url_prefix="/v1/jobs/<id>")
 
-_ABSENT = {
+ABSENT = {
     409: "The job has not ended (Retry-After says when to come again), or it has no result.",
     410: "The result is no longer kept.",
 }
 
 
-def _require_result(id: str) -> None:
+def require_result(id: str) -> None:
     """Refuse where there is no result and will be none; the service itself refuses where there is none yet."""
     job = service().job(tenant(), id)
     if job.state in ("failed", "cancelled"):
@@ -32,10 +33,10 @@ def _require_result(id: str) -> None:
 
 @blueprint.get("/result")
 @blueprint.output(ResultAnswer)
-@blueprint.doc(operation_id="job_result", responses=_ABSENT)
+@blueprint.doc(operation_id="job_result", responses=ABSENT)
 def result(id: str) -> Any:
     """Answer the job with its account, and which arrays there are."""
-    _require_result(id)
+    require_result(id)
     return ResultAnswer.of_result(service().result(tenant(), id))
 
 
@@ -45,10 +46,10 @@ def result(id: str) -> Any:
     content_type="application/zip",
     description="A NumPy .npz file.",
 )
-@blueprint.doc(operation_id="job_arrays", responses=_ABSENT)
+@blueprint.doc(operation_id="job_arrays", responses=ABSENT)
 def arrays(id: str) -> Any:
     """Answer the arrays: attribution.<input>, output.<name>, and meta, the account as JSON."""
-    _require_result(id)
+    require_result(id)
     record = service().result(tenant(), id)
     answer = send_file(
         record.npz, "application/zip", as_attachment=True, download_name=f"{id}.npz", etag=record.digest
@@ -61,17 +62,34 @@ def arrays(id: str) -> Any:
 @blueprint.output(
     FileSchema(type="string", format="binary"), content_type="image/png", description="A picture."
 )
-@blueprint.doc(operation_id="job_picture", responses=_ABSENT)
+@blueprint.doc(operation_id="job_picture", responses=ABSENT)
 def picture(id: str, item: int) -> Any:
     """Answer the picture of one item: the input, and its attribution over it."""
-    _require_result(id)
-    return Response(service().picture(tenant(), id, item), content_type="image/png")
+    require_result(id)
+    return Response(service().finished.picture(tenant(), id, item), content_type="image/png")
 
 
 @blueprint.get("/manifest")
 @blueprint.output(ManifestAnswer)
-@blueprint.doc(operation_id="job_manifest", responses=_ABSENT)
+@blueprint.doc(operation_id="job_manifest", responses=ABSENT)
 def manifest(id: str) -> Any:
     """Answer what is needed to run the job again and compare."""
-    _require_result(id)
-    return ManifestAnswer.model_validate(service().manifest(tenant(), id))
+    require_result(id)
+    return ManifestAnswer.model_validate(service().finished.manifest(tenant(), id))
+
+
+@blueprint.get("/explanation.onnx")
+@blueprint.output(
+    FileSchema(type="string", format="binary"),
+    content_type="application/octet-stream",
+    description="An ONNX model: the inputs and `target_weights` go in, outputs and attributions come out.",
+)
+@blueprint.doc(operation_id="job_graph", responses={410: "The model is no longer kept."})
+def graph(id: str) -> Any:
+    """Answer the explanation as an ONNX graph, where the method has one; the job need not have ended."""
+    file = new_file()
+    service().finished.graph(tenant(), id, file)
+    file.seek(0)
+    return send_file(
+        file, "application/octet-stream", as_attachment=True, download_name=f"{id}.explanation.onnx"
+    )

@@ -12,13 +12,13 @@ from workers.records import Submission
 from workers.service import Service
 
 from .incoming import path_of
-from .requests import DatasetInputs, JobFields
+from .requests import DatasetInputs, JobFields, JobInputs
 from .strict_json import escape
 
 
 def read(service: Service, tenant: str, fields: JobFields) -> Submission:
     """Return the submission that this request asks for."""
-    arrays, dataset = _inputs(service, tenant, fields)
+    arrays = _inputs(service, tenant, fields)
     method, params = fields.method, fields.params  # type: ignore[attr-defined]  # declared by the method's own model
     return Submission(
         model=fields.model,
@@ -28,27 +28,28 @@ def read(service: Service, tenant: str, fields: JobFields) -> Submission:
         seed=fields.seed,
         priority=fields.priority,
         inputs=arrays,
-        dataset=dataset,
+        dataset=fields.inputs.dataset if isinstance(fields.inputs, DatasetInputs) else None,
+        job=fields.inputs.job if isinstance(fields.inputs, JobInputs) else None,
+        chosen=fields.inputs.items if isinstance(fields.inputs, DatasetInputs | JobInputs) else None,
     )
 
 
-def _inputs(service: Service, tenant: str, fields: JobFields) -> tuple[Arrays | None, str | None]:
+def _inputs(service: Service, tenant: str, fields: JobFields) -> Arrays | None:
     files = _files()
-    if isinstance(fields.inputs, DatasetInputs):
+    if isinstance(fields.inputs, DatasetInputs | JobInputs):
         if files:
-            raise InvalidRequest(
-                "give the inputs as files or as a data set, not both", pointer="/inputs/dataset"
-            )
-        return None, fields.inputs.dataset
+            raise InvalidRequest("give the inputs as files or by an id, not both", pointer="/inputs")
+        return None
     if fields.inputs is None and not files:
         raise InvalidRequest(
-            "is missing: give tensors, a data set's id, or files in a multipart request", pointer="/inputs"
+            "is missing: give tensors, the id of a data set or of a job, or files in a multipart request",
+            pointer="/inputs",
         )
     arrays = tensors.decode([t.model_dump(exclude={"parameters"}) for t in fields.inputs or []])
     for name, part in files.items():
         read = service.read_input_file(tenant, fields.model, name, path_of(part), part.filename or "")
         arrays |= _once(arrays, read)
-    return arrays, None
+    return arrays
 
 
 def _files() -> dict[str, FileStorage]:

@@ -111,13 +111,14 @@ class Client:
         inputs: Mapping[str, Array] | None = None,
         *,
         dataset: str | None = None,
+        job: str | None = None,
         params: Fields | None = None,
         target: Target | Fields | int | str | None = None,
         seed: int = 0,
         priority: str = "batch",
         key: str | None = None,
     ) -> Fields:
-        """Submit a job on inputs or on an uploaded data set; the same `key` never makes a second job."""
+        """Submit a job on inputs, an uploaded data set or an earlier job's inputs; the same `key` never makes a second job."""
         request: Fields = {
             "model": model,
             "method": method,
@@ -130,8 +131,8 @@ class Client:
                 target.model_dump(exclude_unset=True) if isinstance(target, Target) else target
             )
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        if dataset is not None:
-            request["inputs"] = {"dataset": dataset}
+        if dataset is not None or job is not None:
+            request["inputs"] = {"job": job} if dataset is None else {"dataset": dataset}
             return self._json("POST", "/v1/jobs", json=request, headers=headers)
         arrays = dict(inputs or {})
         if not all(_is_plain(name, a) for name, a in arrays.items()):

@@ -7,7 +7,7 @@ import json
 import math
 import tokenize
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -177,10 +177,11 @@ def read_meta(path: Path) -> dict[str, Any]:
         return found
 
 
-def read_rows(path: Path, start: int, stop: int) -> Arrays:
-    """Return some rows of every array of an .npz file, reading no others."""
+def read_rows(path: Path, start: int, stop: int, only: Collection[str] | None = None) -> Arrays:
+    """Return some rows of every array of an .npz file, or of some arrays only, reading no others."""
     with zipfile.ZipFile(path) as archive:
         names = [n for n in archive.namelist() if n != f"{META}.npy"]
+        names = [n for n in names if only is None or n.removesuffix(".npy") in only]
         return {n.removesuffix(".npy"): _rows(archive, n, start, stop) for n in names}
 
 

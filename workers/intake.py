@@ -52,16 +52,17 @@ def model(
         )
     if not externals:
         with file.open("rb") as source:
-            description = scanner.scan(source, card)
-        return Seen(blobs.put_file(file).size, _known(card, description), description)
+            description = look(scanner, source, card)
+        return Seen(blobs.put_file(file).size, card, description)
     with blobs.staged() as bundle:
         scanner.bundle(file, externals, card, bundle)
-        description = scanner.scan(bundle, card)
-        return Seen(blobs.keep(bundle).size, _known(card, description), description)
+        description = look(scanner, bundle, card)
+        return Seen(blobs.keep(bundle).size, card, description)
 
 
-def _known(card: Card, description: ModelDescription) -> Card:
-    """Refuse a card that speaks of tensors which the model does not have."""
+def look(scanner: Scanner, file: IO[bytes], card: Card) -> ModelDescription:
+    """Look at a model, and refuse a card that speaks of tensors which it does not have."""
+    description = scanner.scan(file, card)
     for part, there in (("inputs", description.inputs), ("outputs", description.outputs)):
         for name in getattr(card, part):
             if name not in {s.name for s in there}:
@@ -69,7 +70,7 @@ def _known(card: Card, description: ModelDescription) -> Card:
                 raise InvalidRequest(
                     f"the model has no {part[:-1]} {name!r}; it has: {listed}", pointer=f"/card/{part}/{name}"
                 )
-    return card
+    return description
 
 
 def named(filename: str, media_type: str) -> str:

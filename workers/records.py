@@ -70,7 +70,7 @@ class DatasetRecord:
 
 @dataclass(frozen=True)
 class Submission:
-    """A job as asked for: a model (digest, name or name:version), a request, and inputs or a data set."""
+    """A job as asked for: a model (digest, name or name:version), a request, and where its inputs come from."""
 
     model: str
     method: str
@@ -80,6 +80,10 @@ class Submission:
     priority: Priority = "batch"
     inputs: Arrays | None = None
     dataset: str | None = None
+    job: str | None = None
+    """An earlier job, whose inputs these are."""
+    chosen: list[int] | None = None
+    """Which items of the data set or of the earlier job; None: all."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,12 @@ class Scanner:
         self._check_size([file, *externals.values()])
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path in (file, *externals.values())]
-            order = {"op": "bundle", "names": list(externals), "limits": self._limits(), "tokenizers": names_in(card)}
+            order = {
+                "op": "bundle",
+                "names": list(externals),
+                "limits": self._limits(),
+                "tokenizers": names_in(card),
+            }
             self._look.call(order, descriptors=[*(f.fileno() for f in files), out.fileno()])
 
     def dataset(self, file: Path, filename: str, out: IO[bytes]) -> dict[str, Any]:
@@ -81,6 +86,11 @@ class Scanner:
         specs = [s.model_dump(mode="json") for s in model.description.inputs]
         order = {"op": "tokens", "card": model.card.model_dump(mode="json"), "specs": specs}
         return self._look.call(order, arrays, [file.fileno()]).arrays
+
+    def graph(self, model: IO[bytes], fields: dict[str, Any], out: IO[bytes]) -> None:
+        """Write the explanation graph of a model to `out`; `fields` are the card, the method, its params, the target."""
+        order = {"op": "graph", "limits": self._limits(), **fields}
+        self._look.call(order, descriptors=[model.fileno(), out.fileno()])
 
     def picture(self, fields: dict[str, Any], arrays: Arrays) -> bytes:
         """Draw an item; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""

@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-import explainers
-from explainers.types import Arrays
+from explainers.layout import Shapes
+from explainers.types import Arrays, Card
 
-from . import broker, intake, references, results, submission, texts
+from . import broker, intake, references, results, sources, submission, texts
 from .blobs import open_blobs
+from .cost import Cost
 from .errors import IdempotencyMismatch, LedgerUnavailable
+from .finished import Finished
 from .keys import Keys
 from .ledger import audit, counters, events, jobs, models, pages, quotas, reconcile, uses, window, workers
 from .ledger.accept import accept, remembered
@@ -50,6 +52,7 @@ class Service:
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
         self._scanner = Scanner(settings)
+        self.finished = Finished(self._database, self._blobs, self._scanner)
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
@@ -98,6 +101,20 @@ class Service:
         with self._database.read() as session:
             return models.record(session, models.find(session, tenant, ref))
 
+    def set_card(self, tenant: str, ref: str, card: Card) -> ModelRecord:
+        """Look at a kept model anew with another card, which replaces the one that it has."""
+        known = self.model(tenant, ref)
+        with self._blobs.path(known.id).open("rb") as source:
+            found = intake.look(self._scanner, source, card)
+
+        def keep(session: Session) -> ModelRecord:
+            model = models.find(session, tenant, known.id)
+            models.set_card(model, card, found)
+            audit.write(session, tenant, "model.card", model.id)
+            return models.record(session, model)
+
+        return self._database.change(keep)
+
     def delete_model(self, tenant: str, ref: str) -> None:
         """Forget a model; refused with Conflict while a job of it has not ended."""
         with self._database.write() as session:
@@ -142,6 +159,13 @@ class Service:
         """Read an input file (npy, npz, csv, txt, png, jpg) for one input of a model in the scan runner."""
         return self._scanner.input(self.model(tenant, model), input_name, file, filename)
 
+    def estimate(self, tenant: str, asked: Submission, shapes: Shapes, items: int) -> Cost:
+        """Check a request that has no inputs yet, and say what it would cost; refused as the job would be."""
+        with self._database.read() as session:
+            model = models.record(session, models.find(session, tenant, asked.model))
+            named = references.find(session, tenant, asked.params)
+        return submission.estimate(model, asked, shapes, items, self._blobs, self.settings, named)
+
     def submit(
         self, tenant: str, asked: Submission, idempotency_key: str | None = None
     ) -> tuple[JobRecord, bool]:
@@ -152,14 +176,10 @@ class Service:
             if known is not None:
                 return known, False
             model = models.record(session, models.find(session, tenant, asked.model))
-            dataset = (
-                models.dataset_record(models.find_dataset(session, tenant, asked.dataset))
-                if asked.dataset
-                else None
-            )
+            source = sources.find(session, tenant, asked)
             named = references.find(session, tenant, asked.params)
-        asked, dataset = texts.as_tokens(model, asked, dataset, self._scanner, self._blobs)
-        job = submission.prepare(model, asked, dataset, self._blobs, self.settings, named)
+        asked, source = texts.as_tokens(model, asked, source, self._scanner, self._blobs)
+        job = submission.prepare(model, asked, source, self._blobs, self.settings, named)
         tickets: list[window.Ticket] = []
 
         def commit(session: Session) -> tuple[JobRecord, bool]:
@@ -238,22 +258,6 @@ class Service:
     def result(self, tenant: str, id: str) -> ResultRecord:
         """Return a finished job's result; NotReady before its end, Gone after its removal, the job's error if it failed."""
         return results.result(self._database, self._blobs, tenant, id)
-
-    def picture(self, tenant: str, id: str, item: int) -> bytes:
-        """Return the picture of one item as PNG, drawn in the scan runner."""
-        found = self.result(tenant, id)
-        with self._database.read() as session:
-            job = jobs.find(session, tenant, id)
-        arrays = results.item_arrays(job, found, self._blobs, item)
-        pixels = {name: entry["spec"] for name, entry in job.inputs.items() if entry.get("spec")}
-        account = results.item_account(found.account, item, job.items)
-        return self._scanner.picture({"card": job.card, "account": account, "pixels": pixels}, arrays)
-
-    def manifest(self, tenant: str, id: str) -> dict[str, Any]:
-        """Return what is needed to run a finished job again and compare: digests, request, provider, versions."""
-        found = self.result(tenant, id)
-        with self._database.read() as session:
-            return results.manifest(found, jobs.find(session, tenant, id), explainers.__version__)
 
     def ready(self) -> Readiness:
         """Say whether ledger, broker and a consuming worker answer, and whether models are kept in."""

@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 
 import explainers
-from explainers import signature
+from explainers import registry, signature
 from explainers.errors import InvalidRequest
+from explainers.layout import Shapes, rows_first
 from explainers.types import Array, Arrays, ModelDescription, TensorSpec
 
 from . import arrays as npy
 from . import references
 from .binding import bind
 from .blobs import Blobs
-from .cost import check_cost
+from .cost import Cost, check_cost
 from .ledger.jobs import LEVELS
 from .ledger.times import new_id
 from .records import DatasetRecord, ModelRecord, Submission
 from .settings import Settings
+from .sources import choose
 from .tables import Job
 
 SECONDS_PER_PARAMETER = 2e-9
@@ -47,31 +49,20 @@ def fingerprint(submission: Submission) -> str:
     digests = {name: _digest(a) for name, a in (submission.inputs or {}).items()}
     fields = [
         submission.model, submission.method, submission.params, submission.target, submission.seed,
-        submission.priority, submission.dataset, digests,
+        submission.priority, submission.dataset, submission.job, submission.chosen, digests,
     ]  # fmt: skip
     return _hash(fields)
 
 
 def prepare(
-    model: ModelRecord,
-    submission: Submission,
-    dataset: DatasetRecord | None,
-    blobs: Blobs,
-    settings: Settings,
+    model: ModelRecord, submission: Submission, source: DatasetRecord | None, blobs: Blobs, settings: Settings,
     named: references.Named,
-) -> Job:
+) -> Job:  # fmt: skip
     """Check a submission and return its job; the inputs are in the blob store, the job is not in the ledger yet."""
-    request = signature.read_request(
-        {
-            "method": submission.method,
-            "params": submission.params,
-            "target": submission.target,
-            "seed": submission.seed,
-        }
-    )
+    request = _request(submission)
     if submission.priority not in LEVELS:
         raise InvalidRequest(f"priority must be one of {', '.join(LEVELS)}", pointer="/priority")
-    inputs = _inputs(model, submission, dataset, blobs)
+    inputs = _inputs(model, submission, source, blobs)
     signature.check(model.description, request, inputs.items)
     data = references.bound(model, request, named, blobs)
     evaluations = signature.evaluations(request, inputs.sample, model.description, model.card, data.shapes)
@@ -79,11 +70,30 @@ def prepare(
     return _job(model, submission, request, inputs, data, evaluations, settings)
 
 
+def estimate(
+    model: ModelRecord, submission: Submission, shapes: Shapes, items: int, blobs: Blobs, settings: Settings,
+    named: references.Named,
+) -> Cost:  # fmt: skip
+    """Check a submission without inputs and say what it would cost, from the shapes of one item of each input."""
+    request = _request(submission)
+    signature.check(model.description, request, items)
+    kind = registry.find(request.method)
+    axes = {s.name: s.batch_axis for s in model.description.inputs}
+    data = rows_first(references.bound(model, request, named, blobs).shapes, axes)
+    shapes = Shapes(shapes, shapes.cards, data)
+    return check_cost(kind.evaluations(request.params, shapes), guess(model.description, 1), items, settings)
+
+
+def _request(submission: Submission) -> signature.Request:
+    fields = ("method", "params", "target", "seed")
+    return signature.read_request({name: getattr(submission, name) for name in fields})
+
+
 def _inputs(
-    model: ModelRecord, submission: Submission, dataset: DatasetRecord | None, blobs: Blobs
+    model: ModelRecord, submission: Submission, source: DatasetRecord | None, blobs: Blobs
 ) -> Prepared:
-    if dataset is not None:
-        entries, sample, items = bind(model, dataset, blobs)
+    if source is not None:
+        entries, sample, items = choose(bind(model, source, blobs), submission.chosen, blobs)
         return Prepared(entries, sample, items)
     if submission.inputs is None:
         raise InvalidRequest("the job needs inputs, or the id of a data set", pointer="/inputs")
@@ -123,8 +133,9 @@ def _job(
     return Job(
         id=new_id(), tenant=model.tenant, model=model.id, card=card, method=request.method, params=params,
         target=target, seed=request.seed, queue=settings.provider, level=LEVELS[submission.priority],
-        dataset=submission.dataset, inputs=inputs.entries, data=data.entries,
-        items=inputs.items, cut=0,
+        # chosen items are stored anew, so that they count as this job's own bytes
+        dataset=None if submission.chosen else submission.dataset, inputs=inputs.entries, data=data.entries, items=inputs.items,
+        cut=0,
         cuttable=cuttable and signature.per_item(request) and _in_rows(inputs.entries), total=inputs.items,
         item_bytes=sum(_item_bytes(e) for e in inputs.entries.values()),
         guess=guess(model.description, evaluations), evaluations=evaluations * inputs.items,

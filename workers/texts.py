@@ -20,12 +20,12 @@ def as_tokens(
 ) -> tuple[Submission, DatasetRecord | None]:
     """Return the submission with its texts, sent or in a data set, as tokens of its own."""
     names = [n for n, card in model.card.inputs.items() if card.tokenizer is not None]
-    given = asked.inputs if source is None else _lines(source, names, None, blobs)
+    given = asked.inputs if source is None else _lines(source, names, asked.chosen, blobs)
     if not given or not any(n in given and is_text(given[n]) for n in names):
         return asked, source
     with blobs.path(model.id).open("rb") as file:
         found = scanner.tokens(file, model, {n: _plain(a) for n, a in given.items()})
-    return replace(asked, inputs=found, dataset=None), None
+    return replace(asked, inputs=found, dataset=None, job=None, chosen=None), None
 
 
 def _lines(source: DatasetRecord, names: list[str], chosen: list[int] | None, blobs: Blobs) -> Arrays | None:

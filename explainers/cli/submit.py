@@ -35,20 +35,21 @@ from .server import asks_server
 @click.option(
     "--dataset", metavar="FILE|ID", help="A data set instead of inputs: a file to upload, or an id."
 )
+@click.option("--inputs-of", "job", metavar="JOB", help="The inputs of an earlier job instead.")
 @click.option(
     "--priority", type=click.Choice(["interactive", "batch"]), default="interactive", show_default=True
 )
 @asks_server
 def submit_command(
-    client: Client, model: str, card: Card | None, dataset: str | None, priority: str, *, files: Sequence[str],
+    client: Client, model: str, card: Card | None, dataset: str | None, job: str | None, priority: str, *, files: Sequence[str],
     resize: bool, method: str, pairs: Sequence[str], fields: Fields, target: Any, seed: int,
 ) -> None:  # fmt: skip
     """Submit a job to a server and print its id.
 
     MODEL is a file, or a model that the server has, by id or name.
     """
-    if bool(files) == bool(dataset):
-        raise click.UsageError("give either --input or --dataset")
+    if sum(map(bool, (files, dataset, job))) != 1:
+        raise click.UsageError("give one of --input, --dataset and --inputs-of")
     params = parameters(method, pairs, fields)
     known = _known(client, model, card)
     given = None
@@ -57,17 +58,18 @@ def submit_command(
         given = arrays(files, specs, Card.model_validate(known["card"]), resize=resize)
     elif dataset and Path(dataset).is_file():
         dataset = client.upload_dataset(Path(dataset))["id"]
-    job = client.submit(
+    made = client.submit(
         known["id"],
         method,
         given,
         dataset=dataset,
+        job=job,
         params=params,
         target=target,
         seed=seed,
         priority=priority,
     )
-    click.echo(job["id"])
+    click.echo(made["id"])
 
 
 def _known(client: Client, model: str, card: Card | None) -> Fields:

@@ -170,8 +170,11 @@ def test_no_route_shows_or_touches_what_is_anothers(web, owned, ours, theirs):
     secrets = [*owned.values(), "secretname", "acme"]
     for path, method in routes(web):
         address = filled(path, owned)
-        answer = web.open(address, method=method, headers=theirs)
-        body = answer.get_data(as_text=True).replace(address.rpartition("/")[2], "").replace(owned["job"], "")
+        answer = web.open(address, method=method, headers=theirs, json={} if method == "put" else None)
+        # an answer may repeat the address that it was asked for
+        body = answer.get_data(as_text=True)
+        for told in filter(None, address.split("/")):
+            body = body.replace(told, "")
         assert not [s for s in secrets if s in body], (method, path, body)
         if "{" in path and "methods" not in path:
             assert answer.status_code == 404, (method, path, answer.status_code)

@@ -111,10 +111,10 @@ def test_events_tell_the_states_in_order_and_resume(service_stack, run):
 def test_pictures_and_the_manifest_of_a_result(service_stack, run, mlp_bytes):
     job = run(seed=23)
     service = service_stack.service
-    assert service.picture("default", job.id, 4).startswith(b"\x89PNG")
+    assert service.finished.picture("default", job.id, 4).startswith(b"\x89PNG")
     with pytest.raises(NotFound):
-        service.picture("default", job.id, 5)
-    manifest = service.manifest("default", job.id)
+        service.finished.picture("default", job.id, 5)
+    manifest = service.finished.manifest("default", job.id)
     assert manifest["model"]["sha256"] == explainers.load(mlp_bytes).id
     assert manifest["result"]["sha256"] == service.result("default", job.id).digest
     assert manifest["seed"] == 23
@@ -156,8 +156,8 @@ def test_items_fail_one_by_one_with_their_reason(service_stack, run):
     assert np.isfinite(found[[0, 1, 3]]).all()
     assert result.account["score"][2] is None
     with pytest.raises(Conflict):
-        service_stack.service.picture("default", job.id, 2)
-    assert service_stack.service.picture("default", job.id, 3).startswith(b"\x89PNG")
+        service_stack.service.finished.picture("default", job.id, 2)
+    assert service_stack.service.finished.picture("default", job.id, 3).startswith(b"\x89PNG")
 
 
 def test_a_job_all_of_whose_items_fail_has_failed(service_stack, run):
@@ -210,7 +210,7 @@ def test_pixels_become_what_the_input_takes(service_stack, tmp_path):
     assert service_stack.service.wait("default", job.id, 30).state == "succeeded"
     outputs = arrays(service_stack, job).outputs["logits"]
     np.testing.assert_allclose(outputs[:, 0], [-60, 60], rtol=1e-5)
-    assert service_stack.service.picture("default", job.id, 1).startswith(b"\x89PNG")
+    assert service_stack.service.finished.picture("default", job.id, 1).startswith(b"\x89PNG")
 
 
 def flat_bytes() -> bytes:

@@ -38,6 +38,11 @@ def keep(
     return model, True
 
 
+def set_card(model: Model, card: Card, description: ModelDescription) -> None:
+    """Replace a model's card, and what was seen of the model with it."""
+    model.card, model.description = card.model_dump(mode="json"), description.model_dump(mode="json")
+
+
 def name(session: Session, tenant: str, name: str, model: str) -> None:
     """Let a name mean this model from now on, as its next version unless it means it already."""
     newest = _newest(session, tenant, name)

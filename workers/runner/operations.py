@@ -42,6 +42,7 @@ class Operations:
             "scan": self._scan,
             "bundle": self._bundle,
             "tokens": self._tokens,
+            "graph": self._graph,
             "explain": self._explain,
             "dataset": self._dataset,
             "input": self._input,
@@ -105,6 +106,16 @@ class Operations:
         card = Card.model_validate(frame.fields["card"])
         words = in_bytes(bytes(_view(frame.descriptors[0])), card, specs)
         return {}, {n: npy.plain(a) for n, a in encoded(frame.arrays, words, specs).items()}
+
+    def _graph(self, frame: Frame) -> Answer:
+        import explainers
+
+        fields, (source, out) = frame.fields, frame.descriptors
+        model = explainers.load(_bytes(source), Card.model_validate(fields["card"]), _limits(frame))
+        graph = explainers.compile(model, fields["method"], fields["params"], fields["target"])
+        with os.fdopen(os.dup(out), "wb") as target:
+            target.write(graph.SerializeToString())
+        return {}, {}
 
     def _explain(self, frame: Frame) -> Answer:
         import explainers

@@ -1,0 +1,58 @@
+// Features of a table as signed bars, or as a waterfall from the baseline to the score where the sum is one.
+
+import { axisText, chart } from '../charts.js';
+import { AGAINST, FOR } from '../colours.js';
+import { fill, h, table } from '../dom.js';
+import { described, strongest } from '../features.js';
+import { field, select } from '../forms/fields.js';
+import { number } from '../format.js';
+import { plain } from '../tensor.js';
+import { contrast } from './contrast.js';
+
+const MOST = 24;
+
+export async function bars(subject) {
+  const values = plain(subject.tensor);
+  const order = strongest(values, MOST);
+  const names = order.map((i) => described(subject.card, subject.given, i));
+  const place = h('div', {});
+  const kinds = { bars: () => signed(values, order, names), waterfall: () => waterfall(subject, values, order, names) };
+  const draw = async (kind) => fill(place, await kinds[kind]());
+  await draw('bars');
+  return [
+    field('Drawn as', select([['bars', 'bars'], ['waterfall', 'a waterfall']], 'bars', (e) => draw(e.target.value))), place,
+    values.length > order.length && h('p', { class: 'help' }, `${values.length - order.length} smaller ones are left out.`),
+    h('details', {}, h('summary', {}, 'As a table'), table('Attributions', ['Feature', 'Attribution'], order.map((i, at) => h('tr', {},
+      h('th', { scope: 'row' }, names[at]), h('td', { class: 'number' }, number(values[i])))))), contrast(subject),
+  ];
+}
+
+function yaxis(names) {
+  return { autorange: 'reversed', tickvals: names.map((_, i) => i), ticktext: names.map((n) => axisText(n, 30)) };
+}
+
+function signed(values, order, names) {
+  const shown = order.map((i) => values[i]);
+  const trace = {
+    type: 'bar', orientation: 'h', x: shown, y: order.map((_, i) => i), text: shown.map(number), textposition: 'outside', cliponaxis: false,
+    marker: { color: shown.map((v) => (v < 0 ? AGAINST : FOR)) }, hovertemplate: '%{x:.4g}<extra></extra>',
+  };
+  const reach = 1.3 * Math.max(...shown.map(Math.abs), 1e-12);
+  const layout = { height: 60 + 28 * order.length, xaxis: { title: { text: 'attribution: against ← 0 → for' }, range: [-reach, reach] }, yaxis: yaxis(names) };
+  return chart([trace], layout, `Attributions of ${order.length} features, the strongest first: ${names[0]} ${number(shown[0])}`);
+}
+
+function waterfall({ item }, values, order, names) {
+  const start = item.figures.find((f) => f.name === 'baseline_score')?.value ?? 0;
+  const rest = values.reduce((sum, v) => sum + (v || 0), 0) - order.reduce((sum, i) => sum + values[i], 0);
+  const steps = [...order.map((i) => values[i]), ...(values.length > order.length ? [rest] : [])];
+  const labels = ['start', ...names, ...(values.length > order.length ? ['all others'] : []), 'sum'];
+  const trace = {
+    type: 'waterfall', orientation: 'h', x: [start, ...steps, 0], y: labels.map((_, i) => i), base: 0,
+    measure: ['absolute', ...steps.map(() => 'relative'), 'total'],
+    increasing: { marker: { color: FOR } }, decreasing: { marker: { color: AGAINST } }, totals: { marker: { color: '#6e7781' } },
+    hovertemplate: '%{x:.4g}<extra></extra>',
+  };
+  return chart([trace], { height: 60 + 28 * labels.length, xaxis: { title: { text: 'score' } }, yaxis: yaxis(labels) },
+    `Waterfall from ${number(start)} over ${steps.length} features to the sum of the attributions`);
+}

@@ -1,0 +1,42 @@
+// What can be taken away: files of the result, and the commands that would make it again.
+
+import { button, fill, h, say } from './dom.js';
+import * as commands from './commands.js';
+import { headers } from './key.js';
+import { shown } from './problem.js';
+import { saveAddress } from './save.js';
+import { methods } from './catalogue.js';
+
+export function takeaway(job, current) {
+  const at = `/v1/jobs/${job.id}`;
+  const outcome = h('div', {});
+  const file = (words, address, name) => button(words, async () => {
+    fill(outcome, h('p', { role: 'status' }, 'Fetching…'));
+    try {
+      await saveAddress(typeof address === 'function' ? address() : address, typeof name === 'function' ? name() : name);
+      fill(outcome);
+    } catch (error) {
+      fill(outcome, shown(error));
+    }
+  });
+  const graph = h('span', {});
+  methods().then((known) => known[job.method]?.compiled && fill(graph, file('Explanation as an ONNX graph', `${at}/explanation.onnx`, `${job.id}.explanation.onnx`)));
+  const drawable = job.arrays.some((a) => a.name.startsWith('attribution.'));
+  return [
+    h('div', { class: 'row' },
+      file('Report (HTML)', `${at}/report.html`, `${job.id}.html`),
+      drawable && file('Picture of this item (PNG)', () => `${at}/items/${current()}.png`, () => `${job.id}-${current()}.png`),
+      file('Arrays (npz)', `${at}/result.npz`, `${job.id}.npz`), file('Account (JSON)', `${at}/result`, `${job.id}.json`),
+      file('Manifest', `${at}/manifest`, `${job.id}.manifest.json`), graph),
+    outcome, h('h3', {}, 'The same by hand'), snippets(job),
+  ];
+}
+
+function snippets(job) {
+  const key = Boolean(headers().Authorization);
+  return [['curl', commands.curl], ['Command line', commands.cli], ['Python', commands.pythonCode]].map(([words, write], i) => {
+    const text = write(job, location.origin, key);
+    const copy = async () => { await navigator.clipboard.writeText(text); say('Copied.'); };
+    return h('details', { open: i === 0 }, h('summary', {}, words), h('pre', { tabindex: 0, role: 'region', 'aria-label': words }, h('code', {}, text)), button('Copy', copy));
+  });
+}

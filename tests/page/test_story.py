@@ -1,0 +1,139 @@
+"""The way of a reader: upload, explain, look; for a picture, a table and words."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def upload(visit, files, name: str) -> None:
+    page = visit.to("models")
+    page.set_input_files("input[type=file]", [files / f"{name}.onnx", files / f"{name}.json"])
+    page.wait_for_selector("h2:has-text('Its graph in brief')")
+
+
+def start(visit) -> None:
+    visit.page.wait_for_selector(".cost:not(:empty)")
+    visit.page.click("button:has-text('Start')")
+    visit.page.wait_for_url("**/#/jobs/*")
+    visit.result()
+
+
+def choose(visit, method: str) -> None:
+    visit.page.select_option("select:has(optgroup)", method)
+
+
+def test_the_digit_model_is_there_to_try(visit):
+    page = visit.to("models")
+    visit.shot("models-empty")
+    page.click("text=Try the digit model")
+    page.wait_for_url("**/#/new*")
+    visit.drawn()
+    page.wait_for_selector(".cost:has-text('model evaluation')")
+    visit.shot("new")
+    start(visit)
+    assert page.locator(".gallery li").count() == 8
+    page.wait_for_selector(".gallery canvas")
+    visit.shot("result-image")
+    ink = page.evaluate(
+        "() => new Set(document.querySelector('.panels canvas[tabindex]').getContext('2d').getImageData(0, 0, 8, 8).data).size"
+    )
+    assert ink > 10
+
+
+def test_a_picture_is_brought_to_size_and_explained(visit, digits, files):
+    page = visit.to(f"new?model={digits['model']}")
+    page.check("input[value=files]")
+    page.set_input_files("fieldset input[type=file]", files / "photo.png")
+    choose(visit, "occlusion")
+    start(visit)
+    assert page.locator(".panels canvas").count() == 3
+    page.locator(".panels canvas[tabindex]").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("output.value").inner_text().startswith("Row 4, column 5:")
+
+
+def test_a_table_is_typed_in_and_explained(visit, files):
+    upload(visit, files, "table")
+    visit.shot("model")
+    page = visit.page
+    page.click("text=Explain with it")
+    visit.drawn()
+    page.fill("fieldset textarea", "1 2 3 4")
+    choose(visit, "integrated_gradients")
+    start(visit)
+    page.wait_for_selector(".bars .chart .main-svg")
+    assert "income = 2" in page.locator(".bars .chart").first.inner_text()
+    page.select_option("section.bars select >> nth=0", "waterfall")
+    page.wait_for_selector("[aria-label^='Waterfall'] .main-svg")
+    assert "of the score's difference to the baseline is distributed" in page.inner_text("main") or (
+        "of the score is distributed" in page.inner_text("main")
+    )
+    visit.shot("result-table")
+
+
+def test_a_batch_of_a_table_is_a_swarm(visit, files):
+    upload(visit, files, "table")
+    page = visit.page
+    page.click("text=Explain with it")
+    visit.drawn()
+    page.set_input_files("fieldset input[type=file]", files / "rows.csv")
+    start(visit)
+    page.wait_for_selector("[aria-label^='Attributions of 40 items'] .main-svg")
+    visit.shot("result-batch")
+
+
+def test_words_are_typed_in_and_coloured(visit, files):
+    upload(visit, files, "words")
+    page = visit.page
+    page.click("text=Explain with it")
+    visit.drawn()
+    page.fill("fieldset textarea", "the film was not bad")
+    start(visit)
+    assert page.locator(".word").all_inner_texts() == ["the", "film", "was", "not", "bad"]
+    colours = page.locator(".word").evaluate_all("(all) => all.map((w) => w.style.backgroundColor)")
+    assert len(set(colours)) > 2
+    visit.shot("result-words")
+
+
+def test_relevance_shows_its_layers(visit, digits):
+    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0&method=lrp")
+    start(visit)
+    page.wait_for_selector("[aria-label^='Relevance at'] .main-svg")
+    assert "% of the score is distributed" in page.inner_text("main")
+    visit.shot("result-layers")
+
+
+def test_one_class_against_another_is_a_job_of_its_own(visit, digits):
+    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0")
+    start(visit)
+    first = page.url
+    page.click("text=One class against another")
+    page.click("text=Explain the difference")
+    page.wait_for_url(lambda address: "/jobs/" in address and address != first)
+    visit.result()
+    assert "Explained is the difference of class" in page.inner_text("main")
+
+
+def test_methods_are_compared_on_one_input(visit, digits):
+    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0-3")
+    start(visit)
+    job = page.url.rpartition("/")[2].partition("?")[0]
+    visit.to(f"compare?jobs={job}")
+    page.select_option(".compare form select >> nth=0", "occlusion")
+    page.click("text=Add beside")
+    page.wait_for_selector(".compared figure:nth-child(2) canvas")
+    assert page.locator("td.number").count() == 4
+    visit.shot("compare")
+
+
+@pytest.mark.parametrize(
+    "what", ["Report (HTML)", "Arrays (npz)", "Manifest", "Explanation as an ONNX graph"]
+)
+def test_results_are_taken_away(visit, digits, what, tmp_path):
+    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0")
+    start(visit)
+    with page.expect_download() as download:
+        page.click(f"button:has-text('{what}')")
+    saved = tmp_path / "saved"
+    download.value.save_as(saved)
+    assert saved.stat().st_size > 300
