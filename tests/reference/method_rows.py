@@ -118,5 +118,6 @@ ROWS: dict[str, list[Row]] = {
     ],
     "activations": [Row("image", {"layer": ["maps", "pooled"]}), Row("tokens", {"layer": "both"})],
     "attention": [Row("tokens", {"layer": ["a", "b"], "reduce": "max", "gradient": True})],
+    "filters": [Row("image", {"layer": ["maps", "logits"]})],
     "embedding_map": [Row("smooth", {"method": "pca", "labels": ["a", "b"]})],
 }
