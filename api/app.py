@@ -25,6 +25,7 @@ from . import (
     openapi,
     origins,
     page,
+    pictures,
     problems,
     rates,
     report,
@@ -35,7 +36,7 @@ from .strict_json import StrictJson
 from .tokens import Tokens
 
 _BLUEPRINTS = (
-    models, datasets, estimates, jobs, events, items, results, report, methods, health, metrics, page,
+    models, datasets, estimates, jobs, events, items, results, pictures, report, methods, health, metrics, page,
 )  # fmt: skip
 _ENVELOPE_BYTES = 1 << 20
 

@@ -62,7 +62,10 @@ class JobAnswer(Answer):
         return cls.model_validate(cls.fields_of(job))
 
 
-_RESULT_LINKS = {"result": "result", "npz": "result.npz", "manifest": "manifest", "picture": "items/{i}.png"}
+_RESULT_LINKS = {
+    "result": "result", "npz": "result.npz", "manifest": "manifest", "picture": "items/{i}.png", "pictures": "pictures",
+    "overview": "picture.png",
+}  # fmt: skip
 
 
 class JobList(Answer):

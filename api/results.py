@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
-from flask import Response, send_file
+from flask import send_file
 
 from .context import service, tenant
 from .incoming import new_file
@@ -56,17 +56,6 @@ def arrays(id: str) -> Any:
     )
     answer.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(record.digest)).decode()}:"
     return answer
-
-
-@blueprint.get("/items/<int:item>.png")
-@blueprint.output(
-    FileSchema(type="string", format="binary"), content_type="image/png", description="A picture."
-)
-@blueprint.doc(operation_id="job_picture", responses=ABSENT)
-def picture(id: str, item: int) -> Any:
-    """Answer the picture of one item: the input, and its attribution over it."""
-    require_result(id)
-    return Response(service().finished.picture(tenant(), id, item), content_type="image/png")
 
 
 @blueprint.get("/manifest")

@@ -17,6 +17,7 @@ from .cutting import rows
 from .errors import NotFound, TooLarge
 from .ledger import jobs
 from .ledger.database import Database
+from .pictures import Pictures
 from .records import ItemFailure, ResultRecord
 from .scanner import Scanner
 from .tables import Job
@@ -98,13 +99,20 @@ class Finished:
         }
         return ItemRecord(item, inputs, {n: a[0] for n, a in read.items()}, failure)
 
-    def picture(self, tenant: str, id: str, item: int) -> bytes:
-        """Return the picture of one item as PNG, drawn in the scan runner."""
+    def picture(
+        self, tenant: str, id: str, item: int | None, view: str | None = None, of: str | None = None,
+        format: str = "png",
+    ) -> bytes:  # fmt: skip
+        """Return a picture of one item, or of all where it is None, as PNG or HTML; `view` and `of` name one of several."""
+        return self._pictures(tenant, id).draw(item, view, of, format)
+
+    def views(self, tenant: str, id: str) -> dict[str, list[str]]:
+        """Return the names of the pictures that there are: of items, of all items, as HTML; the usual one first."""
+        return self._pictures(tenant, id).views()
+
+    def _pictures(self, tenant: str, id: str) -> Pictures:
         found, job = self._found(tenant, id)
-        arrays = results.item_arrays(job, found, self._blobs, item)
-        pixels = {name: entry["spec"] for name, entry in job.inputs.items() if entry.get("spec")}
-        account = results.item_account(found.account, item, job.items)
-        return self._scanner.picture({"card": job.card, "account": account, "pixels": pixels}, arrays)
+        return Pictures(job, found, self._blobs, self._scanner)
 
     def manifest(self, tenant: str, id: str) -> dict[str, Any]:
         """Return what is needed to run a finished job again and compare: digests, request, provider, versions."""

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from explainers.errors import from_json
-from explainers.types import Account, Arrays
+from explainers.types import Account
 
 from . import arrays as npy
 from . import references
 from .blobs import Blobs
-from .cutting import rows
-from .errors import Conflict, Gone, NotFound, NotReady
+from .errors import Conflict, Gone, NotReady
 from .ledger import jobs, uses
 from .ledger.database import Database
 from .records import ArrayRecord, ItemFailure, ResultRecord
@@ -128,28 +126,6 @@ def _clean(value: Any) -> Any:
     if isinstance(value, list):
         return [_clean(v) for v in value]
     return {k: _clean(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def item_arrays(job: Job, found: ResultRecord, blobs: Blobs, item: int) -> Arrays:
-    """Return an item's results under `r:NAME` and inputs under `i:NAME`."""
-    if not 0 <= item < job.items:
-        raise NotFound(f"the job has {job.items} items, numbered from 0; there is no item {item}")
-    if any(f.item == item for f in found.failures):
-        raise Conflict(f"item {item} has no explanation: it failed")
-    read = npy.read_rows(Path(found.npz), item, item + 1)
-    given = {f"i:{name}": rows(blobs, entry, item, item + 1) for name, entry in job.inputs.items()}
-    return {f"r:{name}": a for name, a in read.items()} | given
-
-
-def item_account(account: dict[str, Any], item: int, items: int) -> dict[str, Any]:
-    """Return the account of one item of a job."""
-
-    def pick(values: list[Any]) -> list[Any]:
-        return [values[item]] if len(values) == items else values
-
-    figures = {name: pick(account[name]) for name in ("score", "index", "attribution_sum")}
-    per_item = {name: pick(values) for name, values in account["per_item"].items()}
-    return {**account, **figures, "per_item": per_item, "items": 1}
 
 
 def manifest(found: ResultRecord, job: Job, version: str) -> dict[str, Any]:

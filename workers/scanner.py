@@ -93,9 +93,14 @@ class Scanner:
         self._look.call(order, descriptors=[model.fileno(), out.fileno()])
 
     def picture(self, fields: dict[str, Any], arrays: Arrays) -> bytes:
-        """Draw an item; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""
+        """Draw an item, or all; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""
         frame = self._draw.call({"op": "picture", **fields}, arrays)
-        return np.ascontiguousarray(frame.arrays["png"]).tobytes()
+        return np.ascontiguousarray(frame.arrays["picture"]).tobytes()
+
+    def views(self, fields: dict[str, Any], arrays: Arrays) -> list[dict[str, Any]]:
+        """Return the views of an item, or of all: each a name, and whether it is HTML."""
+        views: list[dict[str, Any]] = self._draw.call({"op": "views", **fields}, arrays).fields["views"]
+        return views
 
     def _limits(self) -> dict[str, int]:
         own = self._settings

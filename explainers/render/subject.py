@@ -21,6 +21,7 @@ _UNITS = {
     "deconvnet": "{score} per unit of input, deconvolved",
     "smooth_grad": "{score} per unit of input, smoothed",
     "sensitivity": "({score} per unit of input)²",
+    "meaningful_perturbation": "how much the mask covers, 0 to 1",
 }
 _NOUNS = {"attribution.": "attributions"}
 
@@ -84,7 +85,7 @@ def unit_of(account: Account) -> str:
 def _drawn(values: Array, form: Form, axes: str) -> tuple[Array, str]:
     """Sum what a picture cannot show: the channels of images and volumes, the axes before the last two of anything else."""
     if form == "image":
-        return channels_last(values, axes).sum(axis=-1), _channels(values, axes)
+        return together(channels_last(values, axes)), _channels(values, axes)
     if form != "matrix" or values.ndim <= 2:
         return values, ""
     leading = tuple(range(values.ndim - 2))
@@ -92,7 +93,14 @@ def _drawn(values: Array, form: Form, axes: str) -> tuple[Array, str]:
 
 
 def _channels(values: Array, axes: str) -> str:
-    return "channels summed" if "C" in axes and values.shape[axes.index("C")] > 1 else ""
+    apart = "C" in axes and bool(np.ptp(values, axis=axes.index("C")).any())
+    return "channels summed" if apart else ""
+
+
+def together(values: Array) -> Array:
+    """Return the sum over channels, the last axis; a value that all carry for their group is that value once."""
+    same = not np.ptp(values, axis=-1).any()
+    return np.asarray(values[..., 0] if same else values.sum(axis=-1))
 
 
 def channels_last(array: Array, axes: str) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from explainers.layout import axes_of
 from explainers.types import Array, InputCard
 
 from .scene import PER_ITEM, Scene
@@ -48,6 +50,9 @@ def features(scene: Scene, array: str = "attribution.") -> list[Feature]:
 def _of_input(scene: Scene, array: str, name: str, *, column: bool) -> list[Feature]:
     values, errors = _values(scene, array + name), _values(scene, "error." + name)
     assert values is not None
+    # what is known to the last digits has no error to speak of
+    if errors is not None and errors.max(initial=0) < 1e-6 * np.abs(values).max(initial=0):
+        errors = None
     own, given = scene.own(name), scene.given(name)
     size = values.size
     fits = given is not None and given.size == size
@@ -70,6 +75,16 @@ def _values(scene: Scene, name: str) -> Array | None:
     cut = scene.item is not None and name.startswith(PER_ITEM)
     found = scene.one(name) if cut else scene.whole(name)
     return None if found is None else np.nan_to_num(found).reshape(-1)
+
+
+def place_names(card: InputCard, shape: Sequence[int], places: Sequence[int]) -> list[str]:
+    """Return what values of an item are called: features by name, values of anything else by where they are."""
+    if sum(n != 1 for n in shape) <= 1:
+        known = feature_names(card, max(places, default=0) + 1)
+        return [known[p] for p in places]
+    letters = axes_of(card, shape) or " " * len(shape)
+    at = ([int(i) for i in np.unravel_index(p, shape)] for p in places)
+    return [", ".join(f"{a} {i}".strip() for a, i in zip(letters, where, strict=True)) for where in at]
 
 
 def feature_names(card: InputCard, size: int) -> list[str]:

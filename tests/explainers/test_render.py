@@ -126,6 +126,16 @@ def test_both_layouts_give_one_picture():
     np.testing.assert_array_equal(overlay(first), overlay(last))
 
 
+def test_a_value_that_all_channels_carry_for_their_group_is_shown_once():
+    card = cards(kind="image", layout="NCHW")
+    alike, apart = np.ones((1, 3, 8, 8)), np.ones((1, 3, 8, 8))
+    apart[0, 0] = 2
+    assert (drawn(alike, alike, card).values == 1).all()
+    assert drawn(alike, alike, card).summed == ""
+    assert (drawn(apart, alike, card).values == 4).all()
+    assert drawn(apart, alike, card).summed == "channels summed"
+
+
 def test_the_words_name_method_class_and_score():
     card = cards(["cat", "dog"])
     one = about(np.ones((1, 3)), card, attribution_sum=[3.0])

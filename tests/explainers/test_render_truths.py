@@ -121,6 +121,13 @@ def test_an_inversion_stands_behind_its_item():
     assert len(titles) == 6
 
 
+def test_curves_of_what_is_no_table_say_where_they_are():
+    arrays = {"ice.x": normal(3, 2, 4), "grid.x": np.sort(normal(2, 4))}
+    card = {"kind": "series", "layout": "NTC", "feature_names": ["left", "right"]}
+    s = scene(arrays, card, {"x": normal(3, 10, 2)}, None, facts={"features": {"x": [0, 7]}})
+    assert {a.get_xlabel() for a in draw(s).axes} == {"T 0, C 0", "T 3, C 1"}
+
+
 def test_curves_of_columns_have_the_columns_names_and_their_words():
     panels = {a.get_xlabel(): a for a in draw(of_columns_of_words()).axes}
     assert panels.keys() == {"colour", "age"}

@@ -25,6 +25,7 @@ from .frames import Channel, Frame, close_all
 if TYPE_CHECKING:
     from explainers.graph.limits import Limits
     from explainers.model import Model
+    from explainers.render import Scene
 
 Answer = tuple[dict[str, Any], Arrays]
 MODELS = 4
@@ -41,12 +42,13 @@ class Operations:
         self._operations: dict[str, Callable[[Frame], Answer]] = {
             "scan": self._scan,
             "bundle": self._bundle,
-            "tokens": self._tokens,
             "graph": self._graph,
+            "tokens": self._tokens,
             "explain": self._explain,
             "dataset": self._dataset,
             "input": self._input,
             "picture": self._picture,
+            "views": self._views,
         }
 
     def answer(self, frame: Frame) -> None:
@@ -98,15 +100,6 @@ class Operations:
             target.write(data)
         return {}, {}
 
-    def _tokens(self, frame: Frame) -> Answer:
-        from explainers.graph.vocabulary import in_bytes
-        from explainers.words import encoded
-
-        specs = [TensorSpec.model_validate(s) for s in frame.fields["specs"]]
-        card = Card.model_validate(frame.fields["card"])
-        words = in_bytes(bytes(_view(frame.descriptors[0])), card, specs)
-        return {}, {n: npy.plain(a) for n, a in encoded(frame.arrays, words, specs).items()}
-
     def _graph(self, frame: Frame) -> Answer:
         import explainers
 
@@ -116,6 +109,15 @@ class Operations:
         with os.fdopen(os.dup(out), "wb") as target:
             target.write(graph.SerializeToString())
         return {}, {}
+
+    def _tokens(self, frame: Frame) -> Answer:
+        from explainers.graph.vocabulary import in_bytes
+        from explainers.words import encoded
+
+        specs = [TensorSpec.model_validate(s) for s in frame.fields["specs"]]
+        card = Card.model_validate(frame.fields["card"])
+        words = in_bytes(bytes(_view(frame.descriptors[0])), card, specs)
+        return {}, {n: npy.plain(a) for n, a in encoded(frame.arrays, words, specs).items()}
 
     def _explain(self, frame: Frame) -> Answer:
         import explainers
@@ -195,16 +197,30 @@ class Operations:
             return {}, _named(readers.read(file, filename, limit).arrays, spec.name)
 
     def _picture(self, frame: Frame) -> Answer:
-        from explainers.render import picture
+        from explainers import render
 
         fields = frame.fields
-        card = Card.model_validate(fields["card"])
-        given = {name.removeprefix("i:"): a for name, a in frame.arrays.items() if name.startswith("i:")}
-        specs = {name: TensorSpec.model_validate(spec) for name, spec in fields.get("pixels", {}).items()}
-        shown = {n: fit(a, specs[n], card.input(n)) if n in specs else a for n, a in given.items()}
-        arrays = {name.removeprefix("r:"): a for name, a in frame.arrays.items() if name.startswith("r:")}
-        explanation = Explanation(arrays, Account.model_validate(fields["account"]), shown)
-        return {}, {"png": np.frombuffer(picture(explanation, shown, 0, card), np.uint8)}
+        drawn = render.draw(_scene(frame), fields["view"], fields["format"])
+        made = drawn.encode() if isinstance(drawn, str) else render.finish(drawn, fields["format"])
+        return {}, {"picture": np.frombuffer(made, np.uint8)}
+
+    def _views(self, frame: Frame) -> Answer:
+        from explainers import render
+
+        return {"views": [{"name": p.name, "page": p.page} for p in render.able(_scene(frame))]}, {}
+
+
+def _scene(frame: Frame) -> Scene:
+    from explainers import render
+
+    fields = frame.fields
+    card = render.settled(Card.model_validate(fields["card"]), fields["axes"])
+    specs = {name: TensorSpec.model_validate(spec) for name, spec in fields["pixels"].items()}
+    given = {name.removeprefix("i:"): a for name, a in frame.arrays.items() if name.startswith("i:")}
+    shown = {n: fit(a, specs[n], card.input(n)) if n in specs else a for n, a in given.items()}
+    arrays = {name.removeprefix("r:"): a for name, a in frame.arrays.items() if name.startswith("r:")}
+    explanation = Explanation(arrays, Account.model_validate(fields["account"]), shown)
+    return render.Scene(explanation, shown, card, fields["item"], fields.get("of"), number=fields["number"])
 
 
 def _limits(frame: Frame) -> Limits:

@@ -15,7 +15,7 @@ from ..frame import DISTINCT, INK, frame, headed, named, open_frame, plain
 from ..painter import painter
 from ..scene import Scene
 from ..subject import about
-from ..table import feature_names
+from ..table import place_names
 from ..tiles import spread
 
 MOST, CURVES, CATEGORIES = 9, 100, 8
@@ -68,10 +68,17 @@ def _curves(scene: Scene, name: str) -> list[Curve]:
     assert grid is not None
     places = scene.explanation.account.facts.get("features", {}).get(name, range(ice.shape[1]))
     column = len(scene.suffixes("ice.")) > 1 and ice.shape[1] == 1
-    known = [name] if column else feature_names(scene.own(name), max(places, default=0) + 1)
     categories = scene.own(name).categories or {}
-    labels = [name] if column else [known[p] for p in places]
+    labels = [name] if column else place_names(scene.own(name), _shape(scene, name), places)
     return [Curve(label, grid[i], ice[:, i], categories.get(label, [])) for i, label in enumerate(labels)]
+
+
+def _shape(scene: Scene, name: str) -> list[int]:
+    """Return the shape of an item, one long axis where the input did not come along."""
+    if name not in scene.inputs:
+        return [-1]
+    axis = scene.own(name).batch_axis
+    return [n for i, n in enumerate(scene.inputs[name].shape) if i != axis]
 
 
 def _draw(axes: Axes, curve: Curve) -> None:

@@ -14,7 +14,7 @@ from ..painter import painter
 from ..raster import natural, panel, tinted
 from ..samples import aspect
 from ..scene import Scene
-from ..subject import channels_last, limits
+from ..subject import channels_last, limits, together
 from ..tiles import Tiles, grid
 from .patches import PATCHES, UNITS, outside, unit
 
@@ -49,6 +49,6 @@ def projection(scene: Scene) -> Figure:
 
 def _tinted(values: Array, patch: Array, card: InputCard) -> Array:
     letters = axes_of(card, values.shape)
-    summed = channels_last(values, letters).sum(-1)
+    summed = together(channels_last(values, letters))
     ground = natural(patch, letters, card)
     return tinted(np.nan_to_num(summed), limits(summed, 99.5)[0], ground)

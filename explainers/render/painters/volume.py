@@ -12,7 +12,7 @@ from ..frame import COLOURS, zero_centred
 from ..painter import painter
 from ..raster import natural, panel, tinted, unit_range
 from ..scene import Scene
-from ..subject import Subject, limits, subject
+from ..subject import Subject, limits, subject, together
 from ..tiles import Tiles, grid, spread
 
 MOST = 12
@@ -26,7 +26,7 @@ def volume(scene: Scene) -> Figure:
 
 def draw(drawn: Subject) -> Figure:
     """Draw slices evenly spread, and the one with the greatest attribution."""
-    values = slices(drawn.values, drawn.axes).sum(axis=-1)
+    values = together(slices(drawn.values, drawn.axes))
     given = None if drawn.given is None else _ground(drawn.given, drawn.axes, drawn.card)
     chosen = _chosen(values)
     limit, clipped = limits(values, 99.5)
