@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..types import Array
@@ -14,25 +16,24 @@ class Adam:
 
     def __init__(self, values: Array) -> None:
         self.steps = 0
-        self._mean, self._square, self._move = (np.zeros_like(values) for _ in range(3))
+        self._mean, self._square = np.zeros_like(values), np.zeros_like(values)
 
     def step(self, values: Array, slope: Array, rate: Array | float) -> None:
         """Move values up the slope, which is overwritten."""
         self.steps += 1
+        # both sums are kept without their factors 1 - FIRST and 1 - SECOND: these, what the sums fall short by at first, and
+        # the rate make one number
         self._mean *= FIRST
-        np.multiply(slope, 1 - FIRST, out=self._move)
-        self._mean += self._move
+        self._mean += slope
         np.multiply(slope, slope, out=slope)
-        slope *= 1 - SECOND
         self._square *= SECOND
         self._square += slope
-        # both means start at zero: what they fall short by, and the rate, are one factor
-        lack = float(np.sqrt(1 - SECOND**self.steps))
+        size = math.sqrt((1 - SECOND) / (1 - SECOND**self.steps))
         np.sqrt(self._square, out=slope)
-        slope += TINY * lack
-        np.divide(self._mean, slope, out=self._move)
-        self._move *= rate * (lack / (1 - FIRST**self.steps))
-        values += self._move
+        slope += TINY / size
+        np.divide(self._mean, slope, out=slope)
+        slope *= rate * ((1 - FIRST) / (1 - FIRST**self.steps) / size)
+        values += slope
 
 
 class Ascent:
@@ -52,4 +53,4 @@ OPTIMIZERS: dict[str, type[Adam | Ascent]] = {"adam": Adam, "ascent": Ascent}
 
 def falling(step: int, steps: int) -> float:
     """Return the share of the rate at a step: half a cosine from 1 to 0, so that the last steps settle."""
-    return 0.5 * (1 + float(np.cos(np.pi * step / steps)))
+    return 0.5 * (1 + math.cos(math.pi * step / steps))

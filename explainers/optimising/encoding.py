@@ -31,12 +31,11 @@ def matching(rows: Run, output: str, wanted: Array, names: list[str]) -> Evaluat
     return Evaluation(rows, explainer, {WEIGHTS: wanted.astype(explainer.emission.dtype)}, names)
 
 
-def encoded(run: Run, decoder: Model, wanted: Array) -> Array:
-    """Return codes, items first, whose decoded inputs are nearest to those wanted, found by descent from zero."""
-    code, output = decoder.inputs[0], decoder.description.outputs
+def encoded(run: Run, decoder: Model, name: str, wanted: Array) -> Array:
+    """Return codes, items first, whose decoded inputs `name` are nearest to those wanted, found by descent from zero."""
+    code = decoder.inputs[0]
     shape = tuple(int(d) for d in (code.shape or [])[1:] if isinstance(d, int))
     zeros = np.zeros((len(wanted), *shape), code.dtype)
-    name = next(o.name for o in output if o.shape is None or len(o.shape) == wanted.ndim)
     request = Request("optimising/match", Params(), Target(output=name, logits=False), run.request.seed)
     rows = Run(decoder, request, {code.name: zeros}, len(wanted), run.place, run.progress)
     climb = Climb(

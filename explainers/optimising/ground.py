@@ -38,6 +38,8 @@ class Ground:
     generator: Model | None = None
     decoded: str | None = None
     """The model's input that is decoded from the code."""
+    output: str | None = None
+    """What the decoder itself calls it."""
     log_p: str | None = None
     expert: onnx.ModelProto | None = None
     """A density that was fitted to the data."""
@@ -124,9 +126,9 @@ def ground_of(run: Run, params: ActivationMaximizationParams) -> Ground:
             pointer="/params/generator",
         )
     of = Subject(code.name, tuple(int(d) for d in shape if isinstance(d, int)), None, "start")
-    ground = Ground(
-        run.model, {code.name: of}, {code.name: open_box(of.shape)}, _held(run, [x.name]), decoder, x.name
-    )
+    held = _held(run, [x.name])
+    boxes = {code.name: open_box(of.shape)}
+    ground = Ground(run.model, {code.name: of}, boxes, held, decoder, x.name, y.name)
     return _with_parts(run, params, ground, x.name, (decoder, code.name, y.name))
 
 

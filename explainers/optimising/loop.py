@@ -94,9 +94,10 @@ class Climb:
         else:
             # the rate falls, so of values that rounding cannot tell apart the last one is nearest to the top
             np.maximum(self.best_value, value, out=self.best_value)
-            better = value >= self.best_value - ROUNDING * np.abs(self.best_value)
-            for n, x in images.items():
-                np.copyto(self.best[n], x, where=better.reshape(-1, *[1] * (x.ndim - 1)))
+            better = value >= self.best_value - ROUNDING * abs(self.best_value)
+            if better.any():
+                for n, x in images.items():
+                    np.copyto(self.best[n].T, x.T, where=better)
         self.curve.append(value)
         if film:
             self.film.append({n: x.copy() for n, x in images.items()})

@@ -39,11 +39,9 @@ def search(run: Run, params: ActivationMaximizationParams) -> Arrays:
     _refuse_pixels(params)
     aims = aims_of(run.model.description, run.request.target, params.count)
     ground = ground_of(run, params)
-    rows = _rows(run, params, aims, ground)
-    climb = Climb(
-        _evaluation(rows, params, ground), _moved(rows, params, ground), *_rules(rows, params, ground)
-    )
-    climb.run(_plan(params, ground), lambda done, of: run.progress(done, of, "steps"))
+    rows = rows_of(run, params, aims, ground)
+    climb = climb_of(rows, params, ground)
+    climb.run(plan_of(params, ground), lambda done, of: run.progress(done, of, "steps"))
     refuse_unmoved(climb, rows, aims)
     climb.settle()
     run.evaluations += rows.evaluations
@@ -65,7 +63,7 @@ def _refuse_pixels(params: ActivationMaximizationParams) -> None:
 # ----- where it begins -----
 
 
-def _rows(run: Run, params: ActivationMaximizationParams, aims: Aims, ground: Ground) -> Run:
+def rows_of(run: Run, params: ActivationMaximizationParams, aims: Aims, ground: Ground) -> Run:
     """Return a run whose items are the prototypes."""
     starts = {n: _start(run, params, aims, ground, n) for n in ground.subjects}
     axes = ground.model.axes
@@ -112,10 +110,17 @@ def _mean(
         if len(labels) != len(data):
             raise InvalidRequest(f"{len(labels)} labels for {len(data)} items", pointer="/params/labels")
     wanted = means(data, labels, aims.classes or [0] * aims.groups, aims.count)
-    return wanted if ground.generator is None else encoded(run, ground.generator, wanted.astype(data.dtype))
+    return wanted if ground.generator is None else encoded(run, ground.generator, ground.output or "", wanted)
 
 
 # ----- what is climbed, and how -----
+
+
+def climb_of(rows: Run, params: ActivationMaximizationParams, ground: Ground) -> Climb:
+    """Return what climbs, ready to run."""
+    return Climb(
+        _evaluation(rows, params, ground), _moved(rows, params, ground), *_rules(rows, params, ground)
+    )
 
 
 def _evaluation(rows: Run, params: ActivationMaximizationParams, ground: Ground) -> Evaluation:
@@ -186,7 +191,8 @@ def _changes(params: ActivationMaximizationParams, of: Subject, rest: Array) -> 
     return found
 
 
-def _plan(params: ActivationMaximizationParams, ground: Ground) -> Plan:
+def plan_of(params: ActivationMaximizationParams, ground: Ground) -> Plan:
+    """Return how far and how fast; a budget ends the search early."""
     rate = RATE if params.rate is None else params.rate
     rates = {n: plain(rate * box.range, np.float32) for n, box in ground.boxes.items()}
     steps = min(params.steps, params.budget or params.steps)

@@ -106,7 +106,7 @@ def codes(data):
     decoder = explainers.load(DECODER)
     run = Run(decoder, None, {}, 1, explainers.explainer.Place(), lambda *_: None)
     run.request = explainers.signature.read_request({"method": METHOD})
-    return encoded(run, decoder, data[0])
+    return encoded(run, decoder, "image", data[0])
 
 
 @pytest.mark.parametrize("network", ["cnn", "mlp"])
