@@ -30,6 +30,7 @@ from . import (
     rates,
     report,
     results,
+    tracing,
 )
 from .patience import THREADS, Patience
 from .strict_json import StrictJson
@@ -75,6 +76,7 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
         "incoming": incoming.folder(settings.data.absolute()),
     }
     headers.install(app)
+    tracing.install(app)
     connections.install(app)
     auth.identify_callers(app, Tokens(settings) if settings.oidc_issuer else None)
     origins.install(app, settings.cors_origins)

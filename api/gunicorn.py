@@ -7,6 +7,7 @@ from typing import Any
 
 from api.listening import BindRefused, check_host
 from api.patience import THREADS
+from workers import traces
 from workers.keys import keys_exist
 from workers.settings import Settings
 
@@ -46,3 +47,4 @@ def worker_exit(_server: Any, worker: Any) -> None:
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["service"].close()
+        traces.close()

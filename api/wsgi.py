@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from workers import logs
+from workers import logs, traces
 from workers.service import Service
 from workers.settings import Settings
 
@@ -15,4 +15,5 @@ def application() -> APIFlask:
     """Open the service that the environment describes, and return the app on it."""
     settings = Settings()
     logs.configure(settings.log_format)
+    traces.configure(settings, "api")
     return create_app(Service.open(settings), settings)

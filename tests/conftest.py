@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -153,24 +154,30 @@ def service_stack(make_stack: Callable[..., Stack]) -> Stack:
     return make_stack()
 
 
-@pytest.fixture(scope="session")
-def url(service_stack) -> Iterator[str]:
-    """Address of a real web server on the running stack."""
-    log = (service_stack.settings.data / "web.log").open("ab")
+@contextmanager
+def web(stack: Stack) -> Iterator[str]:
+    """Run a real web server on a stack."""
+    log = (stack.settings.data / "web.log").open("ab")
     with listen("127.0.0.1", 0) as listener, log:
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:api.gunicorn",
-            "--bind",
-            f"fd://{listener.fileno()}",
-        ]
-        env = {**os.environ, **service_stack.settings.environment()}
-        web = subprocess.Popen(
+        bound = f"fd://{listener.fileno()}"
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "--bind", bound]
+        env = {**os.environ, **stack.settings.environment()}
+        server = subprocess.Popen(
             command, cwd=ROOT, env=env, pass_fds=[listener.fileno()], stdout=log, stderr=log
         )
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        web.terminate()
-        assert web.wait(20) == 0, (service_stack.settings.data / "web.log").read_text()[-3000:]
+        server.terminate()
+        assert server.wait(20) == 0, (stack.settings.data / "web.log").read_text()[-3000:]
+
+
+@pytest.fixture(scope="session")
+def make_url(make_stack) -> Iterator[Callable[[Stack], str]]:
+    """Starts web servers on stacks; all are stopped at the end."""
+    with ExitStack() as servers:
+        yield lambda stack: servers.enter_context(web(stack))
+
+
+@pytest.fixture(scope="session")
+def url(make_url, service_stack) -> str:
+    """Address of a real web server on the running stack."""
+    return make_url(service_stack)

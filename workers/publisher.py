@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import update
 
+from . import traces
 from .errors import LedgerUnavailable
 from .ledger import counters
 from .ledger.database import Database
@@ -49,7 +50,8 @@ class Publisher:
     def _run(self) -> None:
         while (ticket := self._tickets.get()) is not None:
             try:
-                send(self._app, ticket)
+                with traces.span("publish", "PRODUCER", ticket.trace, chunk=ticket.chunk, queue=ticket.queue):
+                    send(self._app, ticket)
             except Exception as e:  # noqa: BLE001  the client library's errors share no base class
                 log.warning("chunk %d was not published: %s", ticket.chunk, type(e).__name__)
                 self._take_back(ticket)

@@ -164,6 +164,10 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose pages may ask with a key, as a JSON list; none by default."
     )
+    traces_url: str | None = Field(
+        None,
+        description="Where spans are sent, OTLP over HTTP, for example http://127.0.0.1:4318/v1/traces; none: no spans.",
+    )
     log_format: Literal["text", "json"] = Field("text", description="How processes write their logs.")
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFai
 from explainers.types import Arrays
 
 from . import arrays as npy
-from . import logs, references
+from . import logs, references, traces
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
 from .errors import Crashed, LedgerUnavailable, TimeLimit, Unavailable
@@ -58,12 +58,11 @@ class Supervisor:
             with self._database.write() as session:
                 claim = claims.claim(session, chunk, self._worker, os.getpid(), self._settings)
             if claim is not None:
-                self._explain(claim)
+                with traces.span("chunk", "CONSUMER", claim.trace, **_about(claim), method=claim.method):
+                    self._explain(claim)
 
     def _explain(self, claim: Claim) -> None:
-        logs.about(
-            tenant=claim.tenant, job=claim.job, chunk=claim.chunk, attempt=claim.attempts, fence=claim.fence
-        )
+        logs.about(**_about(claim))
         log.info("chunk %d of job %s, attempt %d", claim.chunk, claim.job, claim.attempts)
         watch = _Watcher(self._settings, self._database, claim, self._worker)
         try:
@@ -90,12 +89,13 @@ class Supervisor:
         with ExitStack() as stack:
             model = stack.enter_context(self._blobs.path(claim.model).open("rb"))
             runner = stack.enter_context(self._pool.runner(claim.tenant, claim.model, watch.stop))
-            began = time.monotonic()
+            began, clock = time.monotonic(), time.time_ns()
             frame = runner.call(
                 {**self._order(claim), "data": places}, inputs | data, [model.fileno()],
                 watch=Watch(self._settings.run_seconds, watch.progress, watch.stop),
             )  # fmt: skip
             seconds = time.monotonic() - began
+            traces.record(frame.fields.get("steps"), clock)
         return self._store(frame.arrays, frame.fields["account"]), seconds
 
     def _order(self, claim: Claim) -> dict[str, Any]:
@@ -129,6 +129,7 @@ class Supervisor:
 
     def _failed(self, claim: Claim, error: ExplainError) -> None:
         log.warning("chunk %d of job %s failed: %s", claim.chunk, claim.job, error.code)
+        traces.note(outcome=error.code)
 
         def write(session: Session) -> list[Ticket]:
             if isinstance(error, Crashed | TimeLimit | ResourceLimit):
@@ -153,6 +154,17 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(self._settings.tick_seconds)
+
+
+def _about(claim: Claim) -> dict[str, Any]:
+    """Return the ids of a claim, as logs and spans have them."""
+    return {
+        "tenant": claim.tenant,
+        "job": claim.job,
+        "chunk": claim.chunk,
+        "attempt": claim.attempts,
+        "fence": claim.fence,
+    }
 
 
 class _Watcher:

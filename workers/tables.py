@@ -106,6 +106,8 @@ class Job(Table):
     removed: Mapped[float | None]
     evaluations: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Model evaluations of all items, estimated."""
+    trace: Mapped[str | None] = mapped_column(String(64))
+    """Traceparent of the span in which it was accepted; messages are lost and published again, the ledger is not."""
     created: Mapped[float]
     started: Mapped[float | None]
     finished: Mapped[float | None]

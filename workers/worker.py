@@ -10,7 +10,7 @@ from celery import signals
 
 import explainers
 
-from . import logs, supervisor
+from . import logs, supervisor, traces
 from .keeper import Keeper
 from .ledger.database import Database
 from .ledger.schema import upgrade
@@ -55,10 +55,12 @@ class Program:
 
     def _child_begins(self, **_: Any) -> None:
         tie(os.getppid())
+        traces.configure(self._settings, "worker")
         supervisor.install(supervisor.Supervisor(self._settings, self._identity.id))
 
     def _child_ends(self, **_: Any) -> None:
         supervisor.current().close()
+        traces.close()
 
     def _ready(self, sender: Any, **_: Any) -> None:
         self._keeper = Keeper(self._settings, self._identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workers import traces
 from workers.settings import Settings
 from workers.tables import Chunk, IdempotencyKey, Job
 
@@ -30,7 +31,7 @@ def accept(
     time = clock(session)
     if quotas_of is not None:
         quotas.take(session, quotas_of, job)
-    job.created = time
+    job.created, job.trace = time, traces.current()
     session.add(job)
     # what the parameters name is kept as long as the inputs are, whatever becomes of the data set
     for entries in (job.inputs, *(job.data or {}).values()):

@@ -45,6 +45,7 @@ class Claim:
     data: dict[str, Any]
     items: int
     work: str
+    trace: str | None
 
     @property
     def count(self) -> int:
@@ -81,6 +82,7 @@ def _claim(job: Job, chunk: Chunk) -> Claim:
     return Claim(
         chunk.id, chunk.fence, chunk.attempts, chunk.start, chunk.stop, job.id, job.tenant, job.model, job.card,
         job.method, job.params, job.target, job.seed, job.inputs, job.data or {}, job.items, job.work,
+        job.trace,
     )  # fmt: skip
 
 

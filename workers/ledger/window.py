@@ -29,6 +29,8 @@ class Ticket:
     chunk: int
     queue: str
     level: int
+    trace: str | None = None
+    """The span in which its job was accepted."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def _fill(session: Session, settings: Settings, lane: _Lane, size: int) -> list[
         inside[tenant] = inside.get(tenant, 0) + 1
         if inside[tenant] >= most:
             waiting.discard(tenant)
-        tickets.append(Ticket(chunk.id, lane.queue, lane.level))
+        tickets.append(Ticket(chunk.id, lane.queue, lane.level, session.get_one(Job, chunk.job).trace))
     return tickets
 
 

@@ -122,8 +122,9 @@ class Operations:
     def _explain(self, frame: Frame) -> Answer:
         import explainers
 
-        fields = frame.fields
+        fields, began = frame.fields, time.time_ns()
         model = self._model(frame)
+        loaded = time.time_ns()
         inputs, datasets = self._inputs(frame)
         found = explainers.explain(
             model,
@@ -139,7 +140,9 @@ class Operations:
             # cores are shared with other runners, the ledger and the broker
             spinning=False,
         )
-        return {"account": found.account.model_dump(mode="json")}, found.arrays
+        # for the supervisor's spans: nothing can be sent from here
+        did = [["load", began, loaded], ["explain", loaded, time.time_ns()]]
+        return {"account": found.account.model_dump(mode="json"), "steps": did}, found.arrays
 
     def _model(self, frame: Frame) -> Model:
         import explainers
