@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request
 from werkzeug.datastructures import FileStorage
 
-from explainers import tensors
+from explainers import registry, tensors
 from explainers.errors import InvalidRequest
 from explainers.types import Arrays
 from workers.records import Submission
@@ -40,7 +40,7 @@ def _inputs(service: Service, tenant: str, fields: JobFields) -> Arrays | None:
         if files:
             raise InvalidRequest("give the inputs as files or by an id, not both", pointer="/inputs")
         return None
-    if fields.inputs is None and not files:
+    if fields.inputs is None and not files and not registry.find(fields.method).searches:  # type: ignore[attr-defined]  # as above
         raise InvalidRequest(
             "is missing: give tensors, the id of a data set or of a job, or files in a multipart request",
             pointer="/inputs",

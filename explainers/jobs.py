@@ -45,8 +45,8 @@ def explain(
 ) -> Explanation:
     """Explain each item of the inputs, item axis first; a bare array is taken for the only input.
 
-    A method that searches for inputs of its own takes None, or data to start from. `models` holds the bytes of those that
-    parameters name; without it they name paths. `datasets` holds the rows that `{"dataset": id}` in parameters stands for.
+    A method that searches for inputs of its own takes none (None or {}), or data to start from. `models` holds the bytes of
+    those that parameters name; without it they name paths. `datasets` holds the rows for `{"dataset": id}` in parameters.
     `spinning` lets idle threads of the runtime wait busily between nodes: many small nodes run up to a third faster, and
     other processes on the same cores get less.
     Raises InvalidRequest, OperatorsWithoutDerivative, ResourceLimit or RuntimeFailure; whatever `progress` raises ends the run.
@@ -55,8 +55,8 @@ def explain(
         {"method": method, "params": _fields(params), "target": _fields(target), "seed": seed}
     )
     kind = find(request.method)
-    given = {} if inputs is None and kind.searches else _named(model, inputs)
-    arrays, items = ({}, 1) if inputs is None and kind.searches else read_inputs(model.description, given)
+    without = kind.searches and (inputs is None or (isinstance(inputs, Mapping) and not inputs))
+    arrays, items = ({}, 1) if without else read_inputs(model.description, _named(model, inputs))
     check(model.description, request, items)
     place = Place(provider, threads, spinning)
     run = Run(model, request, arrays, items, place, progress or _silent, models, datasets or {})

@@ -95,6 +95,8 @@ def _inputs(
     if source is not None:
         entries, sample, items = choose(bind(model, source, blobs), submission.chosen, blobs)
         return Prepared(entries, sample, items)
+    if not submission.inputs and registry.find(submission.method).searches:
+        return Prepared({}, {}, 1)
     if submission.inputs is None:
         raise InvalidRequest("the job needs inputs, or the id of a data set", pointer="/inputs")
     given, items = signature.read_inputs(model.description, submission.inputs)

@@ -106,12 +106,14 @@ resize_option = click.option(
 )
 
 
-def input_option(*, required: bool) -> Callable[[F], F]:
-    """Return the option --input."""
-    words = "Input as npy, npz, png, jpg, csv or txt; again for further inputs, or further items of one."
-    return click.option(
-        "--input", "files", multiple=True, required=required, metavar="[NAME=]FILE", help=words
-    )
+input_option = click.option(
+    "--input",
+    "files",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="Input as npy, npz, png, jpg, csv or txt; again for further inputs, or further items of one. Methods that search "
+    "for inputs of their own, or show weights, need none.",
+)
 
 
 def parameters(method: str, pairs: Sequence[str], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,6 +175,11 @@ def _value(text: str, kinds: set[str]) -> Any:
     kind = _type_of(found)
     fits = not kinds or kind in kinds or (kind == "integer" and "number" in kinds)
     return text if not fits and "string" in kinds else found
+
+
+def needs_inputs(method: str) -> bool:
+    """Say whether a method wants inputs; one that searches for its own, or shows weights, goes without."""
+    return not registry.find(method).searches
 
 
 def arrays(files: Sequence[str], specs: Sequence[TensorSpec], card: Card, *, resize: bool) -> Arrays:

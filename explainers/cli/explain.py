@@ -16,6 +16,7 @@ from .arguments import (
     arrays,
     card_option,
     input_option,
+    needs_inputs,
     out_file,
     parameters,
     request_options,
@@ -26,7 +27,7 @@ from .arguments import (
 
 @click.command("explain")
 @click.argument("model", type=FILE)
-@input_option(required=True)
+@input_option
 @resize_option
 @request_options
 @seed_option
@@ -48,6 +49,8 @@ def explain_command(
 
     The arrays go to --out as attribution.INPUT, output.NAME and meta; the account is printed.
     """
+    if not asked["files"] and needs_inputs(asked["method"]):
+        raise click.UsageError("give --input: this method explains inputs")
     params = parameters(asked["method"], asked["pairs"], asked["fields"])
     loaded = explainers.load(model, card=card)
     words = Card() if card is None else card

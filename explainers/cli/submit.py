@@ -11,12 +11,13 @@ import click
 
 from explainers.client import Client, Fields
 from explainers.errors import ExplainError
-from explainers.types import Card, TensorSpec
+from explainers.types import Arrays, Card, TensorSpec
 
 from .arguments import (
     arrays,
     card_option,
     input_option,
+    needs_inputs,
     parameters,
     request_options,
     resize_option,
@@ -27,7 +28,7 @@ from .server import asks_server
 
 @click.command("submit")
 @click.argument("model")
-@input_option(required=False)
+@input_option
 @resize_option
 @request_options
 @seed_option
@@ -48,11 +49,12 @@ def submit_command(
 
     MODEL is a file, or a model that the server has, by id or name.
     """
-    if sum(map(bool, (files, dataset, job))) != 1:
+    given_ways = sum(map(bool, (files, dataset, job)))
+    if given_ways > 1 or (not given_ways and needs_inputs(method)):
         raise click.UsageError("give one of --input, --dataset and --inputs-of")
     params = parameters(method, pairs, fields)
     known = _known(client, model, card)
-    given = None
+    given: Arrays | None = None if given_ways else {}
     if files:
         specs = [TensorSpec.model_validate(spec) for spec in known["inputs"]]
         given = arrays(files, specs, Card.model_validate(known["card"]), resize=resize)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from reference.attending import SelfAttention
 
 import explainers
 from benchmarks.networks import to_onnx
+from explainers.client import Client
 
 CASES = {
     "top_activations": {"layer": "relu0", "top": 3, "project": "deconvnet"},
@@ -74,3 +76,42 @@ def test_a_layer_that_does_not_exist_is_said_with_those_that_do(http, digits, pi
     assert job["state"] == "failed"
     assert job["error"]["code"] == "tensor-unknown"
     assert "its layers with weights give: relu0, relu1, logits" in job["error"]["detail"]
+
+
+def test_weights_come_without_inputs(http, digits, digits_bytes, finish):
+    job = finish(
+        http.post("/v1/jobs", json={"model": digits, "method": "filters", "params": {"layer": "conv0"}})
+    )
+    assert job["state"] == "succeeded", job
+
+    same(
+        arrays_of(http, job),
+        explainers.explain(explainers.load(digits_bytes), None, "filters", {"layer": "conv0"}).arrays,
+    )
+    assert (
+        http.get(f"/v1/jobs/{job['id']}/result").json()["account"]["facts"]["layers"]["conv0"]["operator"]
+        == "Conv"
+    )
+    assert http.get(f"/v1/jobs/{job['id']}/manifest").json()["inputs"] == {}
+
+
+def test_a_prototype_comes_without_inputs(http, digits, finish):
+    asked = {
+        "model": digits,
+        "method": "activation_maximization",
+        "params": {"steps": 5},
+        "target": {"index": 3},
+    }
+    job = finish(http.post("/v1/jobs", json=asked))
+    assert job["state"] == "succeeded", job
+
+    assert arrays_of(http, job)["prototype.input"].shape[1:] == (1, 8, 8)
+
+
+def test_the_client_asks_without_inputs(url, http, digits, finish):
+    with Client(url) as client:
+        job = client.submit(digits, "filters", params={"layer": "conv1"})
+    while http.get(f"/v1/jobs/{job['id']}").json()["state"] in ("queued", "running"):
+        time.sleep(0.05)
+
+    assert list(arrays_of(http, job)) == ["filter.conv1"]

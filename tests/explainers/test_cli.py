@@ -105,7 +105,7 @@ def test_parameters_and_target_reach_the_method(out):
 
 
 WRONG = [
-    (["--method", "nope"], 2, "no method is called 'nope'; there are: deconvnet"),
+    (["--method", "nope"], 2, "no method is called 'nope'; there are: activation_maximization"),
     (["--param", "atx=3"], 2, "gradient has no parameter 'atx'; did you mean 'at'?"),
     (["--param", "at"], 2, "'at' has no value; write it as NAME=VALUE"),
     (["--params", "[1]"], 2, "is no JSON object"),
@@ -242,4 +242,4 @@ def test_no_server_is_one_message():
 def test_submit_wants_inputs_or_a_data_set():
     done = run("submit", MODEL, "--method", "gradient", "--server", "http://127.0.0.1:9")
     assert done.exit_code == 2
-    assert "give either --input or --dataset" in done.stderr
+    assert "give one of --input, --dataset and --inputs-of" in done.stderr

@@ -68,3 +68,19 @@ def test_a_layer_that_does_not_exist_ends_with_those_that_do(method, tmp_path):
     assert done.exit_code == 2
     assert "near it: relu1, relu0; its layers with weights give: relu0, relu1, logits" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_weights_need_no_input(tmp_path):
+    words = ["explain", MODEL, "--method", "filters", "--param", "layer=conv1", "--out", tmp_path / "x.npz"]
+    done = CliRunner().invoke(main, [str(w) for w in words])
+    assert done.exit_code == 0, done.output
+
+    assert list(Explanation.load(tmp_path / "x.npz").arrays) == ["filter.conv1"]
+
+
+def test_what_explains_inputs_wants_them(tmp_path):
+    words = ["explain", MODEL, "--method", "activations", "--out", str(tmp_path / "x.npz")]
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 2
+    assert "give --input" in done.stderr
