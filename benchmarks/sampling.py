@@ -50,7 +50,7 @@ def rows(threads: int = 2, rounds: int = 3) -> Iterator[dict[str, Any]]:
     for name, (build, shape, count) in CASES.items():
         proto = networks.to_onnx(networks.settle(build(), (2, *shape)), torch.zeros(1, *shape))
         x = np.random.default_rng(0).random((1, *shape), np.float32)
-        bare = Session(proto, threads=threads)
+        bare = Session(proto, threads=threads, spinning=True)
         size = best_size(bare, x, count)
         model = explainers.load(proto, {"inputs": {"input": {"kind": "image", "layout": "NCHW"}}})
         for method in METHODS:

@@ -80,12 +80,13 @@ class Game:
     def values(self, masks: Array) -> Array:
         """Return the worth of coalitions, one row of `masks` each; one that was asked before is not asked again."""
         names = _names(masks)
-        first = {name: i for i, name in reversed(list(enumerate(names))) if name not in self.known}
-        new = np.array(sorted(first.values()), np.int64)
-        if len(new):
+        # the last of equal names in this order is the first of those asked
+        first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
+        new = sorted(i for name, i in first.items() if name not in self.known)
+        if new:
             worth = self._linked(self._scores(masks[new]))
-            self.known |= {names[i]: float(v) for i, v in zip(new, worth, strict=True)}
-        return np.array([self.known[name] for name in names])
+            self.known.update(zip((names[i] for i in new), worth.tolist(), strict=True))
+        return np.fromiter(map(self.known.__getitem__, names), np.float64, len(names))
 
     def _scores(self, masks: Array) -> Array:
         return self._covered.scores(len(masks), lambda begin, end: self.groups.there(masks[begin:end]))
@@ -104,7 +105,9 @@ class Game:
 
 
 def _names(masks: Array) -> list[bytes]:
-    return [row.tobytes() for row in np.packbits(masks, axis=1)]
+    packed = np.packbits(masks, axis=1)
+    names: list[bytes] = packed.view(f"V{packed.shape[1]}").ravel().tolist()
+    return names
 
 
 def shared_out(

@@ -158,9 +158,9 @@ def of_size(count: int, size: int) -> Array:
     """Return all coalitions of one size."""
     from itertools import combinations
 
-    out = np.zeros((math.comb(count, size), count), bool)
-    for row, members in zip(out, combinations(range(count), size), strict=True):
-        row[list(members)] = True
+    members = np.array(list(combinations(range(count), size)))
+    out = np.zeros((len(members), count), bool)
+    out[np.arange(len(members))[:, None], members] = True
     return out
 
 

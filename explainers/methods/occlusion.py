@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ..asking.blocks import Asker, asked_about
 from ..asking.covers import Covered
@@ -22,7 +22,9 @@ from ..types import Array, Arrays, InputCard
 if TYPE_CHECKING:
     from ..run import Run
 
-Sizes = int | list[int] | dict[str, int | list[int]]
+Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]*\.?[0-9]+ *s$")]
+Size = int | Duration | list[int]
+Sizes = Size | dict[str, Size]
 Patch = tuple[slice, ...]
 
 
@@ -31,8 +33,8 @@ class OcclusionParams(FillParams, BudgetParams):
 
     window: Sizes | None = Field(
         None,
-        description="Length of the patch along each axis but the channels, one for all or one each, or per input; "
-        "default: an eighth of each axis, at least 1.",
+        description="Length of the patch along each axis but the channels, one for all or one each, or per input; of series "
+        "with a rate also seconds, such as '0.5 s'; default: an eighth of each axis, at least 1.",
     )
     stride: Sizes | None = Field(
         None, description="Step between patches; default: half the window, at least 1."
@@ -97,8 +99,8 @@ def _patches(name: str, shape: Sequence[int], params: OcclusionParams, card: Inp
     """Yield the patches over an item: whole channels together or each, windows along the other axes."""
     channel = subject(name, shape, card).channel
     space = [n for axis, n in enumerate(shape) if axis != channel]
-    window = _lengths(params.window, name, "window", space, [max(1, n // 8) for n in space])
-    stride = _lengths(params.stride, name, "stride", space, [max(1, w // 2) for w in window])
+    window = _lengths(params.window, name, "window", space, [max(1, n // 8) for n in space], card.rate)
+    stride = _lengths(params.stride, name, "stride", space, [max(1, w // 2) for w in window], card.rate)
     starts = [range(0, max(n - w + s, 1), s) for n, w, s in zip(space, window, stride, strict=True)]
     apart = channel is not None and params.channels == "each"
     channels = [slice(c, c + 1) for c in range(shape[channel or 0])] if apart else [slice(None)]
@@ -109,11 +111,13 @@ def _patches(name: str, shape: Sequence[int], params: OcclusionParams, card: Inp
 
 
 def _lengths(
-    given: Sizes | None, name: str, what: str, space: Sequence[int], default: list[int]
+    given: Sizes | None, name: str, what: str, space: Sequence[int], default: list[int], rate: float | None
 ) -> list[int]:
     value = given.get(name) if isinstance(given, dict) else given
     if value is None:
         return default
+    if isinstance(value, str):
+        value = _samples(value, name, what, rate)
     lengths = [value] * len(space) if isinstance(value, int) else list(value)
     if len(lengths) != len(space) or any(not 1 <= w <= n for w, n in zip(lengths, space, strict=True)):
         raise InvalidRequest(
@@ -121,3 +125,13 @@ def _lengths(
             pointer=f"/params/{what}",
         )
     return lengths
+
+
+def _samples(duration: str, name: str, what: str, rate: float | None) -> int:
+    """Return the samples of a duration, at least one."""
+    if rate is None:
+        raise InvalidRequest(
+            f"{what} {duration!r} is a duration, and the card of {name!r} does not say its rate; give a number of samples",
+            pointer=f"/params/{what}",
+        )
+    return max(1, round(float(duration.rstrip("s ")) * rate))
