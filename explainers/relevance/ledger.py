@@ -17,6 +17,7 @@ from ..types import LedgerRow
 
 FIGURES = ("in", "out", "size")
 """Of each row: relevance in, relevance out, and the greater of the sums of their absolute values."""
+WIDE = 128
 ABSORBERS = ("bias", "stabilizer", "empty", "block", "softmax", "constant", "quantiser")
 
 
@@ -38,6 +39,7 @@ class Ledger:
         self.op = op
         self.items = items
         self.entries: list[Entry] = []
+        self._sums: dict[tuple[Any, bool], Any] = {}
 
     def open(self, node: ir.Node, rule: str) -> Entry:
         """Begin a node's entry."""
@@ -46,7 +48,8 @@ class Ledger:
 
     def close(self) -> tuple[ir.Value, list[LedgerRow]]:
         """Return the figures, one row per item, and what each column is about."""
-        columns, rows = [], []
+        columns: list[Any] = []
+        rows = []
         for e in self.entries:
             sums = [
                 self._sum(e.came),
@@ -57,17 +60,30 @@ class Ledger:
             rows.append(
                 LedgerRow(node=node_name(e.node), operator=key(e.node), rule=e.rule, absorbers=list(e.lost))
             )
-        wide = [self.op.Unsqueeze(c, [1]) for c in columns]
-        return self.op.Concat(*wide, axis=1), rows
+        count = len(columns)
+        # the runtime reads one Concat of ten thousand tensors far more slowly than a hundred of a hundred
+        while len(columns) > 1:
+            columns = [
+                self.op.Concat(*columns[i : i + WIDE], axis=0) if i + 1 < len(columns) else columns[i]
+                for i in range(0, len(columns), WIDE)
+            ]
+        table = self.op.Reshape(columns[0], [count, -1])
+        return self.op.Transpose(table, perm=[1, 0]), rows
 
     def _sum(self, terms: list[tuple[Any, ir.Value]], absolute: bool = False) -> Any:
-        sums = [self._per_item(self.op.Abs(v) if absolute else v, like) for v, like in terms]
+        sums = [self._once(v, like, absolute) for v, like in terms]
         if not sums:
             return self.op.Expand(self.op.constant(np.zeros(1, np.float64)), self._count())
         total = sums[0]
         for s in sums[1:]:
             total = self.op.Add(total, s)
         return total
+
+    def _once(self, v: Any, like: ir.Value, absolute: bool) -> Any:
+        """What one node hands on is what another takes in: sum it once."""
+        if (v, absolute) not in self._sums:
+            self._sums[v, absolute] = self._per_item(self.op.Abs(v) if absolute else v, like)
+        return self._sums[v, absolute]
 
     def _count(self) -> Any:
         # without an axis of items there is one
