@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -65,8 +66,10 @@ class Asker:
         """The evaluations planned for all items."""
         return self.planned * self.run.items
 
-    def stream(self, item: int, count: int, make: Make) -> Iterator[tuple[int, Array]]:
-        """Yield the first row and the scores of one block after the other; the next blocks are made meanwhile."""
+    def stream(
+        self, item: int, count: int, make: Make, until: float = math.inf
+    ) -> Iterator[tuple[int, Array]]:
+        """Yield the first row and the scores of one block after the other, until a time; the next ones are made meanwhile."""
         weights = self.run.frozen  # settled before another thread reads the run
         del weights
         starts = range(0, count, self.block)
@@ -76,10 +79,12 @@ class Asker:
             scores = self.run.scores(rows, np.full(end - begin, item))
             self._tell(end - begin)
             yield begin, scores
+            if time.monotonic() > until:
+                return
 
-    def scores(self, item: int, count: int, make: Make) -> Array:
-        """Return the explained scalar of each of `count` rows."""
-        found = [s for _, s in self.stream(item, count, make)]
+    def scores(self, item: int, count: int, make: Make, until: float = math.inf) -> Array:
+        """Return the explained scalar of each of `count` rows, of the first ones where the time `until` comes before."""
+        found = [s for _, s in self.stream(item, count, make, until)]
         return np.concatenate(found) if found else np.zeros(0)
 
     def finished(self, item: int) -> None:

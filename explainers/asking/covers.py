@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -140,8 +141,11 @@ class Covered:
         """Evaluations that one copy takes."""
         return next(iter(self.covers.values())).rows
 
-    def scores(self, count: int, there: Callable[[int, int], Arrays]) -> Array:
-        """Return the score of each of `count` copies, averaged over the rows; `there` says what is left in some of them."""
+    def scores(self, count: int, there: Callable[[int, int], Arrays], ends: float = math.inf) -> Array:
+        """Return the score of each of `count` copies, averaged over the rows; `there` says what is left in some of them.
+
+        Where the time `ends` comes before, those of the first ones alone.
+        """
         k = self.rows
 
         def make(begin: int, end: int) -> Arrays:
@@ -151,5 +155,5 @@ class Covered:
             masks = masks if k == 1 else {n: m[at // k - first] for n, m in masks.items()}
             return {n: a for name, m in masks.items() for n, a in self.covers[name].show(m, at % k).items()}
 
-        found: Array = self.asker.scores(self.item, count * k, make).reshape(-1, k).mean(1)
-        return found
+        found = self.asker.scores(self.item, count * k, make, ends)
+        return np.asarray(found[: len(found) // k * k].reshape(-1, k).mean(1))

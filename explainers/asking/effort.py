@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,11 @@ class BudgetParams(Params):
         None,
         ge=1,
         description="End an item after this many model evaluations, with what is known by then; the account says what remained.",
+    )
+    seconds: float | None = Field(
+        None,
+        gt=0,
+        description="End an item after this time, with what is known by then; such a result does not repeat itself exactly.",
     )
 
 
@@ -53,8 +59,11 @@ class Effort:
     taken: int = 0
     error: float = np.inf
     """The greatest standard error so far; whoever samples says it."""
+    ends: float = np.inf
+    """When the time is over, by the monotonic clock."""
 
     def __post_init__(self) -> None:
+        self.ends = deadline(self.params)
         if self.params.budget is not None and self.paid < min(self.least, self.wanted):
             raise InvalidRequest(
                 f"a budget of {self.params.budget} evaluations pays for {max(self.paid, 0)} samples; the least is "
@@ -74,10 +83,16 @@ class Effort:
         """Whether the tolerance is reached."""
         return self.params.tolerance is not None and self.error <= self.params.tolerance
 
+    @property
+    def done(self) -> bool:
+        """Whether the tolerance is reached or the time is over."""
+        return self.precise or time.monotonic() > self.ends
+
     def rounds(self) -> Iterator[int]:
-        """Yield how many samples to take next; all at once where nobody asks for a tolerance."""
-        while self.taken < self.paid and not (self.precise and self.taken >= self.least):
-            step = max(self.step, self.taken // 2) if self.params.tolerance is not None else self.paid
+        """Yield how many samples to take next; all at once where nobody asks for a tolerance, or has no time."""
+        watched = self.params.tolerance is not None or self.params.seconds is not None
+        while self.taken < self.paid and not (self.done and self.taken >= self.least):
+            step = max(self.step, self.taken // 2) if watched else self.paid
             n = min(step, self.paid - self.taken, self.most)
             yield n
             self.taken += n
@@ -123,16 +138,25 @@ class Mean:
 
 
 def affordable(run: Run, params: BudgetParams, count: int, each: int = 1) -> Array:
-    """Return which of `count` questions about each item are asked: all, or a random part that the budget pays for."""
+    """Return which of `count` questions about each item are asked: all, or a random part that the budget pays for.
+
+    Where the time is short they come in random order, so that what is answered by then is a random part.
+    """
     paid = count if params.budget is None else params.budget // each
-    if paid >= count:
+    if paid >= count and params.seconds is None:
         return np.arange(count)
     if not paid:
         raise InvalidRequest(
             f"a budget of {params.budget} evaluations pays for no question: one takes {each}",
             pointer="/params/budget",
         )
-    return np.sort(run.rng().permutation(count)[:paid])
+    chosen = run.rng().permutation(count)[:paid]
+    return np.sort(chosen) if params.seconds is None else chosen
+
+
+def deadline(params: BudgetParams) -> float:
+    """Return when the time of an item that begins now is over, by the monotonic clock."""
+    return time.monotonic() + (np.inf if params.seconds is None else params.seconds)
 
 
 def warn_of_rest(run: Run, params: BudgetParams, remaining: int, what: str) -> None:
@@ -140,9 +164,13 @@ def warn_of_rest(run: Run, params: BudgetParams, remaining: int, what: str) -> N
     if remaining:
         _once(
             run,
-            f"the budget of {params.budget} evaluations ended some items before all {what} were asked; "
-            "the account's `remaining` says how many were not",
+            f"{_limit(params)} ended some items before all {what} were asked; the account's `remaining` says how many were not",
         )
+
+
+def _limit(params: BudgetParams) -> str:
+    limits = {"the budget of {} evaluations": params.budget, "the time of {} s": params.seconds}
+    return " or ".join(text.format(v) for text, v in limits.items() if v is not None)
 
 
 def _once(run: Run, text: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..asking.blocks import Asker, asked_about
 from ..asking.covers import Covered
-from ..asking.effort import BudgetParams, affordable, warn_of_rest
+from ..asking.effort import BudgetParams, affordable, deadline, warn_of_rest
 from ..asking.fills import FillParams, covers_of, rows_of
 from ..asking.groups import GroupParams, Groups, find_groups, gather, groups_of
 from ..registry import method
@@ -51,7 +51,9 @@ def _drops(asker: Asker, params: FeatureAblationParams, item: int, groups: Group
         return groups.there(np.arange(groups.count) != asked[begin:end, None])
 
     drops = np.zeros(groups.count)
-    drops[asked] = run.frozen[1][item] - covered.scores(len(asked), there)
+    scores = covered.scores(len(asked), there, deadline(params))
+    asked = asked[: len(scores)]
+    drops[asked] = run.frozen[1][item] - scores
     run.per_item.setdefault("remaining", []).append(float(groups.count - len(asked)))
     warn_of_rest(run, params, groups.count - len(asked), "groups")
     return drops

@@ -72,7 +72,8 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
     least = PER_GROUP * count
     effort = Effort(params, _samples(params, count), game.rows, 1 + game.rows, least, 2 * least)
     regression = Regression(count, game.nothing, game.whole)
-    whole = whole_sizes(count, effort.paid)
+    # whole sizes are asked whole: where the time is short, no more than there must be
+    whole = whole_sizes(count, effort.paid if params.seconds is None else min(least, effort.paid))
     for members in (of_size(count, size) for size in whole):
         regression.take(members, game.values(members))
         effort.taken += len(members)

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from ..asking.blocks import Asker, asked_about
 from ..asking.covers import Covered
-from ..asking.effort import BudgetParams, affordable, warn_of_rest
+from ..asking.effort import BudgetParams, affordable, deadline, warn_of_rest
 from ..asking.fills import FillParams, check_names, cover_of, rows_of
 from ..baselines import subject
 from ..errors import InvalidRequest
@@ -62,19 +62,23 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     asked = [cuts[i] for i in affordable(run, params, len(cuts), rows_of(params, run.shapes))]
     arrays: Arrays = {f"attribution.{n}": np.zeros(run.inputs[n].shape, np.float32) for n in names}
     for item in range(run.items):
+        answered, ends = 0, deadline(params)
         for name in names:
             own = [cut for n, cut in asked if n == name]
-            drops = _drops(asker, params, name, item, own)
+            drops = _drops(asker, params, name, item, own, ends)
             target = run.of_item(arrays[f"attribution.{name}"], name, item)
-            target[...] = _average(own, drops, run.item_shape(name))
-        run.per_item.setdefault("remaining", []).append(float(len(cuts) - len(asked)))
+            target[...] = _average(own[: len(drops)], drops, run.item_shape(name))
+            answered += len(drops)
+        run.per_item.setdefault("remaining", []).append(float(len(cuts) - answered))
+        warn_of_rest(run, params, len(cuts) - answered, "patches")
         asker.finished(item)
-    warn_of_rest(run, params, len(cuts) - len(asked), "patches")
     return arrays
 
 
-def _drops(asker: Asker, params: OcclusionParams, name: str, item: int, cuts: list[Patch]) -> Array:
-    """Return the score's drop for each patch over one item."""
+def _drops(
+    asker: Asker, params: OcclusionParams, name: str, item: int, cuts: list[Patch], ends: float
+) -> Array:
+    """Return the score's drop for each patch over one item, of the first ones where the time `ends` comes before."""
     run = asker.run
     covered = Covered(asker, item, {name: cover_of(run, params, name, item)})
 
@@ -84,7 +88,7 @@ def _drops(asker: Asker, params: OcclusionParams, name: str, item: int, cuts: li
             copy[cut] = False
         return {name: out}
 
-    return np.asarray(run.frozen[1][item] - covered.scores(len(cuts), there))
+    return np.asarray(run.frozen[1][item] - covered.scores(len(cuts), there, ends))
 
 
 def _average(cuts: list[Patch], drops: Array, shape: Sequence[int]) -> Array:

@@ -115,6 +115,34 @@ def test_a_budget_is_kept_and_what_remained_is_said(digits, digit_images, method
     assert any("budget" in w for w in found.account.warnings)
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("occlusion", {"window": 1, "background": np.zeros((400, 1, 8, 8))}),
+        ("feature_ablation", {"groups": "features", "background": np.zeros((400, 1, 8, 8))}),
+        ("rise", {"masks": 900_000}),
+        ("lime", {"samples": 100_000, "count": 40}),
+        ("kernel_shap", {"samples": 200_000, "segments": 40}),
+        ("shapley_sampling", {"samples": 20_000, "segments": 40}),
+    ],
+)
+def test_the_time_ends_an_item_with_what_is_known_by_then(digits, digit_images, method, params):
+    found = explainers.explain(digits, digit_images[:1], method, {**params, "seconds": 1e-4})
+
+    assert found.account.per_item["remaining"][0] > 0
+    assert any("the time of 0.0001 s ended some items" in w for w in found.account.warnings)
+    assert np.isfinite(found.attributions["input"]).all()
+
+
+def test_time_that_suffices_changes_nothing_but_the_order(digits, digit_images):
+    params = {"groups": "features"}
+    hurried = explainers.explain(digits, digit_images[:1], "feature_ablation", {**params, "seconds": 600.0})
+    calm = explainers.explain(digits, digit_images[:1], "feature_ablation", params)
+
+    np.testing.assert_allclose(hurried.attributions["input"], calm.attributions["input"], atol=1e-5)
+    assert hurried.account.per_item["remaining"] == [0]
+
+
 def test_the_tolerance_ends_each_item_when_it_is_reached(digits, digit_images):
     found = explainers.explain(digits, digit_images[:3], "rise", {"masks": 20_000, "tolerance": 0.1}).account
 
