@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from reference import page_models
 from reference.page_visit import Visit
+
+from api.listening import listen
+from workers.keys import Keys
+from workers.ledger.schema import ledger
+from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "examples" / "digits"
@@ -63,3 +71,35 @@ def digits(http) -> dict[str, str]:
 def files(tmp_path_factory) -> Path:
     """A folder with models, cards and inputs as a reader would have them."""
     return page_models.write(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory) -> Iterator[tuple[str, str]]:
+    """Address of a service that asks for a key, and a key."""
+    data = tmp_path_factory.mktemp("guarded")
+    settings = Settings(data=data, redis_url="redis://127.0.0.1:1/0")
+    with ledger(settings) as database:
+        _, key = Keys(database).create("acme", "", ["read", "submit", "models"])
+    with served(settings) as address:
+        yield address, key
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    with listen("127.0.0.1", 0) as listener:
+        descriptor = listener.fileno()
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:api.gunicorn",
+            "--bind",
+            f"fd://{descriptor}",
+        ]
+        web = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **settings.environment()}, pass_fds=[descriptor]
+        )
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        web.terminate()
+        assert web.wait(20) == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 
 def upload(visit, files, name: str) -> None:
     page = visit.to("models")
@@ -126,14 +124,21 @@ def test_methods_are_compared_on_one_input(visit, digits):
     visit.shot("compare")
 
 
-@pytest.mark.parametrize(
-    "what", ["Report (HTML)", "Arrays (npz)", "Manifest", "Explanation as an ONNX graph"]
-)
-def test_results_are_taken_away(visit, digits, what, tmp_path):
+def test_results_are_taken_away(visit, digits, tmp_path):
     page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0")
     start(visit)
-    with page.expect_download() as download:
-        page.click(f"button:has-text('{what}')")
-    saved = tmp_path / "saved"
-    download.value.save_as(saved)
-    assert saved.stat().st_size > 300
+    files = [
+        "Report (HTML)",
+        "Arrays (npz)",
+        "Manifest",
+        "Account (JSON)",
+        "Explanation as an ONNX graph",
+        "Save SVG",
+    ]
+    for name in files:
+        with page.expect_download() as download:
+            page.click(f"button:has-text('{name}')")
+        download.value.save_as(tmp_path / name)
+    assert {name: (tmp_path / name).stat().st_size > 300 for name in files} == dict.fromkeys(files, True)
+    assert "<script" not in (tmp_path / "Report (HTML)").read_text()
+    assert "onnxplain submit" in page.locator("details:has(summary:text-is('Command line'))").text_content()

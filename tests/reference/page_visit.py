@@ -67,7 +67,7 @@ class Visit:
         path = IMAGES / f"{name}.png"
         self.page.wait_for_timeout(700)  # charts and pictures that come into sight
         self.page.screenshot(path=path, full_page=True)
-        Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
     def barriers(self) -> list[str]:
         """Return what axe-core calls serious or critical, with where it is."""

@@ -38,11 +38,17 @@ export function axisText(text, most = 24) {
   return plainText(one.length > most ? `${one.slice(0, most - 1)}…` : one);
 }
 
+// a vertical axis of names, the first at the top
+export function rows(names, most = 30) {
+  return { autorange: 'reversed', tickvals: names.map((_, i) => i), ticktext: names.map((n) => axisText(n, most)), zeroline: false };
+}
+
 export async function chart(traces, layout, label) {
   const Plotly = await loaded();
   const place = h('div', { class: 'chart', role: 'img', 'aria-label': label, style: { height: `${layout.height}px` } });
-  const draw = () => Plotly.newPlot(place, traces, themed(layout), { displayModeBar: false, responsive: true });
-  requestAnimationFrame(draw);
+  const draw = () => Plotly.newPlot(place, traces, { ...themed(layout), width: place.clientWidth }, { displayModeBar: false });
+  // drawn once it has a width, and anew when that or the colours change
+  new ResizeObserver(() => place.clientWidth && draw()).observe(place);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   const file = async (format) => save(fromDataUrl(await Plotly.toImage(place, { format, width: place.clientWidth, height: layout.height })), `chart.${format}`);
   return h('div', {}, place, h('div', { class: 'row small' }, button('Save PNG', () => file('png')), button('Save SVG', () => file('svg'))));

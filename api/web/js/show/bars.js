@@ -1,6 +1,6 @@
 // Features of a table as signed bars, or as a waterfall from the baseline to the score where the sum is one.
 
-import { axisText, chart } from '../charts.js';
+import { chart, rows } from '../charts.js';
 import { AGAINST, FOR } from '../colours.js';
 import { fill, h, table } from '../dom.js';
 import { described, strongest } from '../features.js';
@@ -20,15 +20,11 @@ export async function bars(subject) {
   const draw = async (kind) => fill(place, await kinds[kind]());
   await draw('bars');
   return [
-    field('Drawn as', select([['bars', 'bars'], ['waterfall', 'a waterfall']], 'bars', (e) => draw(e.target.value))), place,
+    h('div', { class: 'fields' }, field('Drawn as', select([['bars', 'bars'], ['waterfall', 'a waterfall']], 'bars', (e) => draw(e.target.value)))), place,
     values.length > order.length && h('p', { class: 'help' }, `${values.length - order.length} smaller ones are left out.`),
     h('details', {}, h('summary', {}, 'As a table'), table('Attributions', ['Feature', 'Attribution'], order.map((i, at) => h('tr', {},
       h('th', { scope: 'row' }, names[at]), h('td', { class: 'number' }, number(values[i])))))), contrast(subject),
   ];
-}
-
-function yaxis(names) {
-  return { autorange: 'reversed', tickvals: names.map((_, i) => i), ticktext: names.map((n) => axisText(n, 30)) };
 }
 
 function signed(values, order, names) {
@@ -38,7 +34,7 @@ function signed(values, order, names) {
     marker: { color: shown.map((v) => (v < 0 ? AGAINST : FOR)) }, hovertemplate: '%{x:.4g}<extra></extra>',
   };
   const reach = 1.3 * Math.max(...shown.map(Math.abs), 1e-12);
-  const layout = { height: 60 + 28 * order.length, xaxis: { title: { text: 'attribution: against ← 0 → for' }, range: [-reach, reach] }, yaxis: yaxis(names) };
+  const layout = { height: 60 + 28 * order.length, xaxis: { title: { text: 'attribution: against ← 0 → for' }, range: [-reach, reach] }, yaxis: rows(names) };
   return chart([trace], layout, `Attributions of ${order.length} features, the strongest first: ${names[0]} ${number(shown[0])}`);
 }
 
@@ -53,6 +49,6 @@ function waterfall({ item }, values, order, names) {
     increasing: { marker: { color: FOR } }, decreasing: { marker: { color: AGAINST } }, totals: { marker: { color: '#6e7781' } },
     hovertemplate: '%{x:.4g}<extra></extra>',
   };
-  return chart([trace], { height: 60 + 28 * labels.length, xaxis: { title: { text: 'score' } }, yaxis: yaxis(labels) },
+  return chart([trace], { height: 60 + 28 * labels.length, xaxis: { title: { text: 'score' } }, yaxis: rows(labels) },
     `Waterfall from ${number(start)} over ${steps.length} features to the sum of the attributions`);
 }

@@ -1,6 +1,6 @@
 // The relevance that arrived at every layer, as a bar chart and as a table.
 
-import { axisText, chart } from '../charts.js';
+import { chart, rows } from '../charts.js';
 import { AGAINST, FOR } from '../colours.js';
 import { h, table } from '../dom.js';
 import { number } from '../format.js';
@@ -15,10 +15,9 @@ export async function layers(item) {
     marker: { color: shown.map((l) => (l.relevance_in < 0 ? AGAINST : FOR)) },
     hovertemplate: '%{x:.4g}<extra></extra>',
   };
-  const names = shown.map((l) => axisText(`${l.operator} · ${l.node}`, 34));
   const layout = {
     height: 60 + 24 * shown.length, xaxis: { title: { text: 'relevance that arrived' } },
-    yaxis: { autorange: 'reversed', tickvals: shown.map((_, i) => i), ticktext: names },
+    yaxis: rows(shown.map((l) => `${l.operator} · ${l.node}`), 34),
   };
   return h('section', {}, h('h3', {}, 'Relevance by layer'),
     h('p', { class: 'help' }, 'From the target, at the top, down to the inputs. Where relevance is kept, the bars of one path are equally long.'),

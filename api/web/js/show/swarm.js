@@ -1,6 +1,6 @@
 // Every item's attribution of each feature as a point, coloured by the feature's value: a beeswarm.
 
-import { axisText, chart } from '../charts.js';
+import { chart, rows } from '../charts.js';
 import { fill, h } from '../dom.js';
 import { featureName, strongest } from '../features.js';
 import { shown } from '../problem.js';
@@ -35,7 +35,7 @@ function points(all, name, card) {
   }));
   const layout = {
     height: 70 + 44 * order.length, xaxis: { title: { text: 'attribution: against ← 0 → for' } },
-    yaxis: { autorange: 'reversed', tickvals: order.map((_, i) => i), ticktext: order.map((f) => axisText(featureName(card, f), 24)), zeroline: false },
+    yaxis: rows(order.map((f) => featureName(card, f)), 24),
   };
   return chart(traces, layout, `Attributions of ${all.length} items for ${order.length} features`);
 }
