@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -17,7 +18,9 @@ def host() -> str:
 
 def worker_id(host: str) -> str:
     """Return the name of this worker, which no later process of this host can have."""
-    return f"{host[:8]}-{os.getpid()}-{int(psutil.Process().create_time() * 100)}"
+    # containers of one machine differ in the end of their host's name only, and count their processes from one
+    place = hashlib.sha256(host.encode()).hexdigest()[:8]
+    return f"{place}-{os.getpid()}-{int(psutil.Process().create_time() * 100)}"
 
 
 def alive(pid: int) -> bool:

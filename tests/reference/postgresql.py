@@ -32,9 +32,21 @@ def programs() -> Path | None:
 class Cluster:
     """A running server; every database in it starts empty."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, command: list[str], environment: dict[str, str]) -> None:
+        self._folder, self._command, self._environment = folder, command, environment
         self._count = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+        _wait(self._folder, self._server)
+
+    def stop(self) -> None:
+        """Stop the server without waiting for its clients."""
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(30)
 
     def database(self) -> str:
         """Make a database and return its URL for the ledger."""
@@ -46,8 +58,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(bin: Path) -> Iterator[Cluster]:
-    """Start a cluster and stop it at the end."""
+def cluster(bin: Path, addresses: str = "", clients: str = "") -> Iterator[Cluster]:
+    """Start a cluster and stop it at the end; `addresses`: where else it listens, `clients`: the network that may come in."""
     folder = Path(tempfile.mkdtemp(prefix="oxp-pg-"))
     # another user's process is tied by setpriv, because the tie is lost with the user
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=INT"]
@@ -58,17 +70,16 @@ def cluster(bin: Path) -> Iterator[Cluster]:
     options = ["-A", "trust", "-U", "tests", "-E", "UTF8", "--no-locale", "--no-sync", "-D", str(data)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C"}
     subprocess.run([*user, bin / "initdb", *options], env=environment, check=True, capture_output=True)
+    if clients:
+        with (data / "pg_hba.conf").open("a") as allowed:
+            allowed.write(f"host all all {clients} trust\n")
     command = [str(bin / "postgres"), "-D", str(data), "-k", str(folder)]
-    command += ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"]
-    with (folder / "log").open("ab") as log:
-        whole = [*user, *command] if user else tied(command)
-        server = subprocess.Popen(whole, env={**os.environ, **environment}, stdout=log, stderr=log)
+    command += ["-c", f"listen_addresses={addresses}", "-c", "fsync=off", "-c", "max_connections=200"]
+    running = Cluster(folder, [*user, *command] if user else tied(command), {**os.environ, **environment})
     try:
-        _wait(folder, server)
-        yield Cluster(folder)
+        yield running
     finally:
-        server.send_signal(signal.SIGINT)  # fast: it does not wait for clients
-        server.wait(30)
+        running.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
