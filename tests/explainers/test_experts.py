@@ -16,6 +16,7 @@ METHODS = {
     "kernel_shap": {"segments": 27, "samples": 600},
     "shapley_sampling": {"segments": 12, "samples": 20},
     "exact_shapley": {"segments": 8},
+    "partition_shap": {"segments": 27},
     "meaningful_perturbation": {"steps": 60, "fill": "zeros"},
 }
 OTHERS = {

@@ -38,6 +38,11 @@ ROWS: dict[str, list[Row]] = {
         *(Row(m) for m in ("smooth", "tokens", "series")),
         Row("smooth", {"background": [[0.1, 0.2, 0.3, 0.4, 0.5], [1, 0, 1, 0, 1]], "interactions": True}),
     ],
+    "partition_shap": [
+        Row("image", {"segments": 8}),
+        *(Row(m) for m in ("smooth", "tokens", "series")),
+        Row("smooth", {"hierarchy": [[0, 4], [1, 2, 3]]}),
+    ],
     "kernel_shap": [
         *EVERYWHERE,
         Row("image", {"segments": 12, "samples": 200}),
