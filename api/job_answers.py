@@ -51,7 +51,7 @@ class JobAnswer(Answer):
         """Return a job's fields, with its links."""
         here = f"/v1/jobs/{job.id}"
         links = {"self": here, "events": f"{here}/events", "model": f"/v1/models/{job.model}"}
-        if job.state in ("succeeded", "partially_succeeded"):
+        if job.state in ("succeeded", "partially_succeeded") or job.kept:
             links |= {name: f"{here}/{end}" for name, end in _RESULT_LINKS.items()}
         known = {name: getattr(job, name) for name in JobAnswer.model_fields if name != "links"}
         return {**known, "progress": vars(job.progress), "links": links}

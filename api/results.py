@@ -25,7 +25,7 @@ ABSENT = {
 def require_result(id: str) -> None:
     """Refuse where there is no result and will be none; the service itself refuses where there is none yet."""
     job = service().job(tenant(), id)
-    if job.state in ("failed", "cancelled"):
+    if job.state in ("failed", "cancelled") and not job.kept:
         why = (job.error or {}).get("detail", "it was cancelled")
         code, title = f"job-{job.state}", "The job has no result"
         raise Problem(409, f"the job has no result: {why}", code=code, title=title, error=job.error)

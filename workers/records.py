@@ -132,6 +132,8 @@ class JobRecord:
     created: datetime
     started: datetime | None
     finished: datetime | None
+    kept: bool = False
+    """True: it was cancelled, and has the best result that was found by then."""
 
     @property
     def final(self) -> bool:

@@ -41,7 +41,7 @@ def check_ended(job: Job) -> None:
         raise NotReady(f"the job is {job.state}; ask again later", retry_after=RETRY_SECONDS)
     if job.removed is not None:
         raise Gone("the results of this job were removed; submit it again")
-    if job.state == "cancelled":
+    if job.state == "cancelled" and job.result is None:
         raise Conflict("the job was cancelled and has no result; submit it again")
     if job.state == "failed":
         raise from_json(job.error or {"code": "explain-error", "detail": "the job failed"})

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from explainers.layout import Shapes
 from explainers.types import Arrays, Card
 
-from . import broker, intake, references, results, sources, submission, texts
+from . import broker, companions, intake, references, results, sources, submission, texts
 from .blobs import open_blobs
 from .cost import Cost
 from .errors import IdempotencyMismatch, LedgerUnavailable
@@ -178,6 +178,7 @@ class Service:
             model = models.record(session, models.find(session, tenant, asked.model))
             source = sources.find(session, tenant, asked)
             named = references.find(session, tenant, asked.params)
+            asked = companions.resolved(session, tenant, asked)
         asked, source = texts.as_tokens(model, asked, source, self._scanner, self._blobs)
         job = submission.prepare(model, asked, source, self._blobs, self.settings, named)
         tickets: list[window.Ticket] = []

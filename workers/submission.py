@@ -66,7 +66,7 @@ def prepare(
     signature.check(model.description, request, inputs.items)
     data = references.bound(model, request, named, blobs)
     evaluations = signature.evaluations(request, inputs.sample, model.description, model.card, data.shapes)
-    check_cost(evaluations, guess(model.description, 1), inputs.items, settings)
+    check_cost(evaluations, guess(model.description, 1), charged(request, inputs.items), settings)
     return _job(model, submission, request, inputs, data, evaluations, settings)
 
 
@@ -82,6 +82,13 @@ def estimate(
     data = rows_first(references.bound(model, request, named, blobs).shapes, axes)
     shapes = Shapes(shapes, shapes.cards, data)
     return check_cost(kind.evaluations(request.params, shapes), guess(model.description, 1), items, settings)
+
+
+def charged(request: signature.Request, items: int) -> int:
+    """Return how many times the evaluations of one item are paid for: the items, or the targets of a search."""
+    if not registry.find(request.method).searches:
+        return items
+    return len(request.target.index) if isinstance(request.target.index, list) else 1
 
 
 def _request(submission: Submission) -> signature.Request:
@@ -140,7 +147,7 @@ def _job(
         cut=0,
         cuttable=cuttable and signature.per_item(request) and _in_rows(inputs.entries), total=inputs.items,
         item_bytes=sum(_item_bytes(e) for e in inputs.entries.values()),
-        guess=guess(model.description, evaluations), evaluations=evaluations * inputs.items,
+        guess=guess(model.description, evaluations), evaluations=evaluations * charged(request, inputs.items),
         work=work, content=content, state="queued", done_items=0,
         done=0, unit="items", progressed=0.0, attempt=0, dead=False, cached=False,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFai
 from explainers.types import Arrays
 
 from . import arrays as npy
-from . import logs, references, traces
+from . import companions, logs, references, traces
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
 from .errors import Crashed, LedgerUnavailable, TimeLimit, Unavailable
@@ -87,15 +87,19 @@ class Supervisor:
         inputs = cut_inputs(claim, self._blobs)
         data, places = references.read(claim.data, inputs, self._blobs)
         with ExitStack() as stack:
-            model = stack.enter_context(self._blobs.path(claim.model).open("rb"))
+            others = companions.digests(claim.method, claim.params)
+            files = [stack.enter_context(self._blobs.path(d).open("rb")) for d in (claim.model, *others)]
             runner = stack.enter_context(self._pool.runner(claim.tenant, claim.model, watch.stop))
             began, clock = time.monotonic(), time.time_ns()
             frame = runner.call(
-                {**self._order(claim), "data": places}, inputs | data, [model.fileno()],
+                {**self._order(claim), "data": places, "models": others}, inputs | data, [f.fileno() for f in files],
                 watch=Watch(self._settings.run_seconds, watch.progress, watch.stop),
             )  # fmt: skip
             seconds = time.monotonic() - began
             traces.record(frame.fields.get("steps"), clock)
+        if watch.drained:
+            # what a search had found by then is not what was asked for: another worker begins it anew
+            raise Cancelled("the worker is being drained")
         return self._store(frame.arrays, frame.fields["account"]), seconds
 
     def _order(self, claim: Claim) -> dict[str, Any]:
@@ -112,7 +116,7 @@ class Supervisor:
 
     def _finish(self, claim: Claim, digest: str, seconds: float) -> None:
         def write(session: Session) -> list[Ticket]:
-            if not claims.succeed(session, claim, digest, seconds):
+            if not (claims.succeed(session, claim, digest, seconds) or claims.keep(session, claim, digest)):
                 log.warning("chunk %d was finished by another; this result is not used", claim.chunk)
             return window.draw(session, self._settings, self._settings.provider)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workers import traces
+from workers import companions, traces
 from workers.settings import Settings
 from workers.tables import Chunk, IdempotencyKey, Job
 
@@ -37,6 +37,8 @@ def accept(
     for entries in (job.inputs, *(job.data or {}).values()):
         for entry in entries.values():
             uses.add(session, job.tenant, "input", job.id, entry["digest"])
+    for digest in companions.digests(job.method, job.params):
+        uses.add(session, job.tenant, "input", job.id, digest)
     if key is not None:
         session.add(IdempotencyKey(tenant=job.tenant, key=key, request=request, job=job.id, created=time))
     counters.add(session, "accepted", job.method)

@@ -124,6 +124,19 @@ def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool
     return True
 
 
+def keep(session: Session, claim: Claim, digest: str) -> bool:
+    """Keep what a job had found when it was cancelled; False: it was not, or the chunk is another's."""
+    job = jobs.locked(session, claim.job)
+    chunk = session.get(Chunk, claim.chunk, populate_existing=True)
+    # cancelling took the chunk away and so raised its fence by one
+    ours = chunk is not None and chunk.state == "cancelled" and chunk.fence == claim.fence + 1
+    if job.state != "cancelled" or job.removed is not None or not ours or claim.count != job.items:
+        return False
+    job.result = {"digest": digest}
+    uses.add(session, claim.tenant, "result", claim.job, digest)
+    return True
+
+
 def give_back(session: Session, claim: Claim) -> None:
     """Return a chunk unharmed, without spending an attempt."""
     changed = update(Chunk).where(*_mine(claim)).values(

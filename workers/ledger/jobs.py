@@ -28,6 +28,7 @@ def record(job: Job) -> JobRecord:
         progress=Progress(job.done, job.total, job.unit), items=job.items, attempt=job.attempt, error=job.error,
         dead_letter=job.dead, cached=job.cached, dataset=job.dataset, created=moment(job.created),
         started=maybe_moment(job.started), finished=maybe_moment(job.finished),
+        kept=job.state == "cancelled" and job.result is not None and job.removed is None,
     )  # fmt: skip
 
 

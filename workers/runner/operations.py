@@ -134,6 +134,10 @@ class Operations:
             fields["target"],
             fields["seed"],
             self._progress,
+            # what a parameter names is one of these, never a file
+            models={
+                n: _bytes(d) for n, d in zip(fields.get("models", ()), frame.descriptors[1:], strict=True)
+            },
             datasets=datasets,
             provider=fields["provider"],
             threads=fields["threads"],
