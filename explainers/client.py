@@ -214,9 +214,26 @@ class Client:
             with Path(path).open("wb") as file:
                 file.writelines(response.iter_bytes())
 
-    def picture(self, id: str, item: int = 0) -> bytes:
-        """Return the picture of one item of a finished job as PNG."""
-        return self._request("GET", f"/v1/jobs/{_path(id)}/items/{item}.png").content
+    def picture(
+        self,
+        id: str,
+        item: int | None = 0,
+        view: str | None = None,
+        of: str | None = None,
+        *,
+        format: str = "png",
+    ) -> bytes:
+        """Return a picture of one item of a finished job, or of all where it is None, as PNG, or its words as HTML.
+
+        `view` names one of several pictures, `of` one of several inputs or layers.
+        """
+        at = "picture" if item is None else f"items/{item}"
+        asked = {k: v for k, v in (("view", view), ("of", of)) if v is not None}
+        return self._request("GET", f"/v1/jobs/{_path(id)}/{at}.{format}", params=asked).content
+
+    def pictures(self, id: str) -> dict[str, list[str]]:
+        """Return the names of the pictures that a finished job has: of items, of all items, as HTML."""
+        return self._json("GET", f"/v1/jobs/{_path(id)}/pictures")
 
     def manifest(self, id: str) -> Fields:
         """Return what is needed to run a job again and compare."""

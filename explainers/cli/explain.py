@@ -23,6 +23,7 @@ from .arguments import (
     resize_option,
     seed_option,
 )
+from .plotting import draw, plot_options
 
 
 @click.command("explain")
@@ -39,11 +40,10 @@ from .arguments import (
 @click.option(
     "--out", type=out_file, required=True, metavar="FILE.npz", help="Where the arrays and the account go."
 )
-@click.option("--plot", type=out_file, metavar="FILE.png", help="Where a picture of one item goes.")
-@click.option("--item", type=click.IntRange(min=0), default=0, help="Which item is drawn.", show_default=True)
+@plot_options
 @click.option("--account", is_flag=True, help="Print which rule took which node, too.")
 def explain_command(
-    model: Path, card: Card | None, out: Path, plot: Path | None, item: int, *, account: bool, **asked: Any
+    model: Path, card: Card | None, out: Path, plot: Path | None, *, account: bool, **asked: Any
 ) -> None:
     """Explain inputs of MODEL in this process.
 
@@ -62,8 +62,9 @@ def explain_command(
         )  # fmt: skip
     result.save(out)
     if plot is not None:
-        from explainers.render import picture
+        from explainers.render import settled
 
-        plot.write_bytes(picture(result, result.inputs or given, item, words))
+        where = settled(words, {s.name: s.batch_axis for s in loaded.describe().inputs})
+        draw(result, result.inputs or given, where, asked["item"], asked["view"], asked["of"], plot)
     show.account(result.account, words, rules=account)
     show.wrote(out, plot)

@@ -12,6 +12,7 @@ from explainers.types import Card, Explanation
 
 from . import show
 from .arguments import out_file
+from .plotting import format_of, plot_options
 from .server import asks_server, settle
 
 
@@ -34,24 +35,37 @@ def status_command(client: Client, job: str | None, limit: int, *, as_json: bool
 @click.command("result")
 @click.argument("job")
 @click.option("--out", type=out_file, metavar="FILE.npz", help="Where the arrays and the account go.")
-@click.option("--plot", type=out_file, metavar="FILE.png", help="Where a picture of one item goes.")
-@click.option("--item", type=click.IntRange(min=0), default=0, show_default=True, help="Which item is drawn.")
+@plot_options
 @click.option("--account", is_flag=True, help="Print which rule took which node, too.")
 @asks_server
 def result_command(
-    client: Client, job: str, out: Path | None, plot: Path | None, item: int, *, account: bool
-) -> None:
+    client: Client, job: str, out: Path | None, plot: Path | None, item: int | None, view: str | None,
+    of: str | None, *, account: bool,
+) -> None:  # fmt: skip
     """Print a finished job's account, fetch its arrays."""
     fields = client.job(job)
     settle(fields)
     card = Card.model_validate(client.model(fields["model"])["card"])
     if plot is not None:
-        plot.write_bytes(client.picture(job, item))
+        plot.write_bytes(_picture(client, job, item, view, of, plot))
     if out is not None:
         client.save_result(job, out)
     result = client.result(job) if out is None else Explanation.load(out)
     show.account(result.account, card, rules=account)
     show.wrote(out, plot)
+
+
+def _picture(
+    client: Client, job: str, item: int | None, view: str | None, of: str | None, plot: Path
+) -> bytes:
+    """Fetch a picture; where nobody says of what, of the first item, or of all where only these have one."""
+    ending = format_of(plot)
+    if ending == "svg":
+        raise click.UsageError("the service draws png and html; `onnxplain explain --plot` draws svg, too")
+    if item is None:
+        there = client.pictures(job)
+        item = None if view in there["all"] or not there["item"] else 0
+    return client.picture(job, item, view, of, format=ending)
 
 
 @click.command("cancel")

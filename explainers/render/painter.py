@@ -127,5 +127,5 @@ def _nothing(scene: Scene) -> str:
 def _no_format(can: list[Painter], format: Format) -> str:
     what = can[0].array.rstrip(".")
     if format == "html":
-        return f"HTML is for words, and this explanation has no words under {what!r}; take png or svg"
+        return f"HTML is for words, and this explanation has no words under {what!r}; take the picture"
     return f"there is no {format} of {what!r}; take html"

@@ -20,7 +20,7 @@ SHAPES = {"image": (3, 8, 8), "tabular": (5,), "series": (40, 2), "volume": (1, 
 CARDS = {
     "image": {"kind": "image", "layout": "NCHW", "low": 0, "high": 1},
     "tabular": {"kind": "tabular", "feature_names": ["age", "height", "<b>weight</b>", "$x", "z" * 300]},
-    "series": {"kind": "series", "layout": "NTC", "sampling_rate": 20.0, "feature_names": ["left", "right"]},
+    "series": {"kind": "series", "layout": "NTC", "rate": 20.0, "feature_names": ["left", "right"]},
     "volume": {"kind": "volume", "layout": "NCDHW"},
 }
 KINDS = ["image", "text", "tabular", "series", "volume"]
@@ -37,7 +37,6 @@ MORE = {
     ("exact_shapley", "tabular"): {"segments": 12},
     ("lime", "image"): {"segments": "slic", "count": 6},
 }
-WAIT = {"Prefer": "wait=50"}
 
 
 def summing(shape):
@@ -85,15 +84,14 @@ def inputs(kind):
     return tensors.encode({"x": RNG.uniform(size=(3, *SHAPES[kind])).astype("f4")})
 
 
-def ran(http, model, method, kind, **params):
+def ran(http, finish, model, method, kind, **params):
     body = {
         "model": model, "method": method, "inputs": inputs(kind), "target": 1, "priority": "interactive",
         "params": {**METHODS.get(method, {}), **MORE.get((method, kind), {}), **params},
     }  # fmt: skip
-    answer = http.post("/v1/jobs", json=body, headers=WAIT)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["state"] == "succeeded", answer.text
-    return f"/v1/jobs/{answer.json()['id']}"
+    job = finish(http.post("/v1/jobs", json=body))
+    assert job["state"] == "succeeded", job
+    return job["links"]["self"]
 
 
 def png(http, address):
@@ -107,8 +105,8 @@ def png(http, address):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_that_asks_has_its_picture_of_every_kind_of_data(method, kind, http, models):
-    job = ran(http, models[kind], method, kind)
+def test_every_method_that_asks_has_its_picture_of_every_kind_of_data(method, kind, http, finish, models):
+    job = ran(http, finish, models[kind], method, kind)
     if method not in OF_ALL:
         png(http, f"{job}/items/2.png")
         return
@@ -119,13 +117,13 @@ def test_every_method_that_asks_has_its_picture_of_every_kind_of_data(method, ki
 
 
 @pytest.fixture(scope="module")
-def table(http, models):
-    return ran(http, models["tabular"], "exact_shapley", "tabular")
+def table(http, finish, models):
+    return ran(http, finish, models["tabular"], "exact_shapley", "tabular")
 
 
 @pytest.fixture(scope="module")
-def text(http, models):
-    return ran(http, models["text"], "feature_ablation", "text")
+def text(http, finish, models):
+    return ran(http, finish, models["text"], "feature_ablation", "text")
 
 
 def test_the_views_of_a_job_are_listed_and_all_of_them_are_there(http, table):
@@ -186,11 +184,11 @@ def test_what_is_not_there_is_said(http, table, text):
     assert refused(http, "/v1/jobs/nobody/picture.png")[0] == 404
 
 
-def test_a_job_of_pictures_is_drawn_on_the_uploaded_pixels(http, models):
+def test_a_job_of_pictures_is_drawn_on_the_uploaded_pixels(http, finish, models):
     file = io.BytesIO()
     Image.fromarray(RNG.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(file, "PNG")
     request = json.dumps({"model": models["image"], "method": "occlusion"})
     parts = {"request": (None, request, "application/json"), "x": ("x.png", file.getvalue())}
-    answer = http.post("/v1/jobs", files=parts, headers=WAIT)
-    assert answer.status_code == 200, answer.text
-    png(http, f"/v1/jobs/{answer.json()['id']}/items/0.png")
+    job = finish(http.post("/v1/jobs", files=parts))
+    assert job["state"] == "succeeded", job
+    png(http, f"{job['links']['self']}/items/0.png")

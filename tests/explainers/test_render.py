@@ -181,7 +181,7 @@ def test_what_has_no_picture_is_refused_with_what_there_is():
     account = explained(np.ones((1, 3))).account
     for arrays, item, words in (
         ({"prototype.x": np.ones((1, 3))}, 0, r"not about single items \(it holds prototype\.x\)"),
-        ({"attribution.x": np.ones((1, 1, 8, 8))}, None, "no picture of all its items together"),
+        ({"attribution.x": np.ones((1, 4, 12, 33))}, None, "no picture of all its items together"),
         ({"repeats.x": np.ones(3)}, 0, r"nothing in this explanation has a picture; it holds repeats\.x"),
     ):
         with pytest.raises(errors.InvalidRequest, match=words):

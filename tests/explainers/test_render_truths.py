@@ -68,7 +68,7 @@ def test_a_series_runs_on_its_clock():
 
 
 def test_a_video_shows_when_each_frame_was():
-    card = {"kind": "volume", "layout": "NTHWC", "sampling_rate": 10.0}
+    card = {"kind": "volume", "layout": "NTHWC", "rate": 10.0}
     drawn = draw(scene({"attribution.x": normal(3, 4, 8, 8, 3)}, card))
     assert [a.get_title() for a in drawn.axes[:4]] == ["0 s", "0.1 s", "0.2 s", "0.3 s"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from explainers.render import Scene, draw
@@ -52,7 +54,7 @@ def of_words():
 
 
 def of_series():
-    card = {"kind": "series", "layout": "NTC", "sampling_rate": 50.0, "feature_names": ["left", "right"]}
+    card = {"kind": "series", "layout": "NTC", "rate": 50.0, "feature_names": ["left", "right"]}
     return scene({"attribution.x": normal(3, 100, 2)}, card, {"x": normal(3, 100, 2)})
 
 
@@ -127,7 +129,8 @@ def of_attention(heads=4, places=8):
 
 SCENES = {
     "image": of_images, "segments": of_segments, "bars": of_a_table, "waterfall": of_a_table,
-    "beeswarm": lambda: of_a_table(None), "words": of_words, "series": of_series, "volume": of_volumes,
+    "items": lambda: replace(of_images(), item=None), "beeswarm": lambda: of_a_table(None),
+    "words": of_words, "series": of_series, "volume": of_volumes,
     "matrix": lambda: scene({"attribution.x": normal(3, 4, 12, 33)}),
     "importance": of_importance, "dependence": of_curves, "prototype": of_prototypes, "film": of_prototypes,
     "objective": of_prototypes, "filters": lambda: scene({"filter.conv": normal(32, 16, 3, 3)}, item=None),

@@ -44,7 +44,7 @@ def draw(drawn: Subject) -> Figure:
 
 def clock(drawn: Subject) -> str:
     """Return the name of the time axis."""
-    rate = drawn.card.sampling_rate
+    rate = drawn.card.rate
     return "step" if rate is None else f"time in s, {rate:g} samples per second"
 
 
@@ -52,7 +52,7 @@ def _channel(axes: Axes, values: Array, line: Array | None, drawn: Subject) -> N
     shown = values if line is None else line
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     margin = 0.08 * (high - low) or 1.0
-    each = 1 / (drawn.card.sampling_rate or 1.0)
+    each = 1 / (drawn.card.rate or 1.0)
     extent = (-0.5 * each, (len(values) - 0.5) * each, low - margin, high + margin)
     scale = zero_centred(drawn.limit)
     axes.imshow(values[None], cmap=COLOURS, norm=scale, aspect="auto", extent=extent, interpolation="nearest")

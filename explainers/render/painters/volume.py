@@ -69,5 +69,5 @@ def _chosen(values: Array) -> list[int]:
 def _caption(drawn: Subject, at: int) -> str:
     if "T" not in drawn.axes or "D" in drawn.axes:
         return f"slice {at}"
-    rate = drawn.card.sampling_rate
+    rate = drawn.card.rate
     return f"frame {at}" if rate is None else f"{at / rate:.3g} s"
