@@ -43,11 +43,12 @@ def fields(graph: ir.Graph, layer: ir.Value, cells: Array) -> Fields:
     start = [_one_hot(cells[:, a], n) for a, n in enumerate(dims)] if dims else []
     arrived: dict[ir.Value, Support] = {layer: start or whole(len(cells), dims or [])}
     unknown: list[str] = []
+    open_ = _dependent(graph)
     for node in reversed(list(graph)):
         if node.op_type in _SHAPES or DEPLOYED in node.metadata_props:
             continue
         for out, y in enumerate(node.outputs):
-            if y in arrived and not _back(node, out, arrived, len(cells)):
+            if y in arrived and not _back(node, out, arrived, open_, len(cells)):
                 unknown.append(node_name(node))
     inputs = {v.name or "": arrived.get(v) or _nothing(v, len(cells)) for v in graph.inputs}
     return Fields(inputs, unknown)
@@ -62,12 +63,21 @@ def _nothing(v: ir.Value, rows: int) -> Support:
     return [np.zeros((rows, n), bool) for n in static_shape(v) or []]
 
 
-def _back(node: ir.Node, out: int, arrived: dict[ir.Value, Support], rows: int) -> bool:
+def _dependent(graph: ir.Graph) -> set[ir.Value]:
+    """Return what depends on an input; weights may be computed, such as those that are kept in few bits."""
+    reached = set(graph.inputs)
+    for node in graph:
+        if any(v in reached for v in node_inputs(node)):
+            reached.update(node.outputs)
+    return reached
+
+
+def _back(node: ir.Node, out: int, arrived: dict[ir.Value, Support], open_: set[ir.Value], rows: int) -> bool:
     """Add what a node's output depends on to its inputs; False: an input was taken whole for want of a rule."""
     s, known = arrived[node.outputs[out]], True
     there = alive(s) if s else np.ones(rows, bool)
     for i, x in enumerate(node_inputs(node)):
-        if x.const_value is not None or x.is_initializer():
+        if x.const_value is not None or x not in open_:
             continue
         dims = static_shape(x)
         found = _look_up(node, s, out, i, x) if s and dims is not None else None

@@ -90,7 +90,7 @@ def lengths(v: ir.Value | None) -> list[int]:
 
 
 @rule(
-    "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "Cast", "CastLike", "Ceil",
+    "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "CastLike", "Ceil",
     "Celu", "Clip", "Cos", "Cosh", "DequantizeLinear", "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Expand", "Floor", "Gelu",
     "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual",
     "Log", "Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "QuantizeLinear", "Reciprocal", "Relu",
@@ -99,6 +99,11 @@ def lengths(v: ir.Value | None) -> list[int]:
 )  # fmt: skip
 def _same(q: Question) -> Support:
     return unbroadcast(q.s, q.dims)
+
+
+@rule("BatchNormalization")
+def _by_channel(q: Question) -> Support:
+    return [q.s[1]] if q.input else q.s
 
 
 # ---- windows

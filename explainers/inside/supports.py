@@ -40,8 +40,8 @@ def pull(m: Array, index: Array, length: int) -> Array:
 
 
 def through(m: Array, weights: Array) -> Array:
-    """Return the cells that have a weight other than 0 (outputs, inputs) in an output of the mask."""
-    shares: Array = m.astype(np.float32) @ (weights != 0).astype(np.float32)
+    """Return the cells that have a weight (outputs, inputs) in an output of the mask; a millionth is rounding, and none."""
+    shares: Array = m.astype(np.float32) @ (np.abs(weights) > 1e-6).astype(np.float32)
     return shares > 0
 
 
@@ -89,7 +89,8 @@ def reshaped(s: Support, dims: Sequence[int]) -> Support:
                 i2 += 1
             else:
                 j2 += 1
-        found += _regrouped(s[j:j2], dims[i:i2])
+        # an axis of length 1 at the end came from nowhere: its one cell is there
+        found += _regrouped(s[j:j2] or [np.ones((len(s[0]), 1), bool)], dims[i:i2])
         i, j = i2, j2
     return found
 
