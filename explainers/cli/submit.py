@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
+from explainers import registry
 from explainers.client import Client, Fields
 from explainers.errors import ExplainError
 from explainers.types import Arrays, Card, TensorSpec
@@ -52,7 +54,7 @@ def submit_command(
     given_ways = sum(map(bool, (files, dataset, job)))
     if given_ways > 1 or (not given_ways and needs_inputs(method)):
         raise click.UsageError("give one of --input, --dataset and --inputs-of")
-    params = parameters(method, pairs, fields)
+    params = _uploaded(client, method, parameters(method, pairs, fields))
     known = _known(client, model, card)
     given: Arrays | None = None if given_ways else {}
     if files:
@@ -72,6 +74,16 @@ def submit_command(
         priority=priority,
     )
     click.echo(made["id"])
+
+
+def _uploaded(client: Client, method: str, params: Fields) -> Fields:
+    """Return the parameters with the models that they name by files uploaded, and named by their ids."""
+    try:
+        named = registry.find(method).params.model_validate(params).models()
+    except ValidationError:
+        # the server says what is wrong, with a pointer to it
+        return params
+    return params | {p: _known(client, file, None)["id"] for p, file in named.items() if Path(file).is_file()}
 
 
 def _known(client: Client, model: str, card: Card | None) -> Fields:
