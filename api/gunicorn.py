@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from api.listening import BindRefused, check_host
+from api.listening import BindRefused, check_host, is_loopback
 from api.patience import THREADS
 from workers import traces
 from workers.keys import keys_exist
@@ -14,7 +14,7 @@ from workers.settings import Settings
 wsgi_app = "api.wsgi:application()"
 bind = ["127.0.0.1:8000"]
 workers = 1
-worker_class = "gthread"
+worker_class = "api.pace.PacedWorker"
 threads = THREADS
 worker_connections = 1000
 keepalive = 5
@@ -33,11 +33,14 @@ proc_name = "onnxplain-api"
 
 
 def on_starting(server: Any) -> None:
-    """Refuse to start on an address that other machines can reach."""
+    """Refuse to start without keys on an address that other machines can reach; look there at no upload without a whole cage."""
     for address in server.cfg.address:
         if isinstance(address, tuple):
             try:
                 check_host(str(address[0]), lambda: keys_exist(Settings()))
+                if not is_loopback(str(address[0])):
+                    # read by the process that is forked for the application; workers need the same setting
+                    os.environ["ONNXPLAIN_CAGE"] = "required"
             except BindRefused as e:
                 raise SystemExit(str(e)) from e
 

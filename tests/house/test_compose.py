@@ -67,6 +67,11 @@ def test_volumes_and_networks_are_declared(compose, services):
     assert {n for s in services.values() for n in s["networks"]} == compose["networks"].keys()
 
 
+def test_no_model_runs_there_without_a_whole_cage(services):
+    ours = {name: s["environment"] for name, s in services.items() if "build" in s}
+    assert {name: e["ONNXPLAIN_CAGE"] for name, e in ours.items()} == dict.fromkeys(ours, "required")
+
+
 def test_every_setting_exists(services, dockerfiles):
     named = {k for s in services.values() for k in s.get("environment", {})} | set(
         re.findall(r"(ONNXPLAIN_\w+)=", "".join(dockerfiles.values()))
