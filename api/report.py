@@ -14,7 +14,7 @@ from apiflask.schemas import FileSchema
 from flask import Response, render_template
 
 from explainers import registry, sentences
-from explainers.errors import InvalidRequest
+from explainers.errors import ExplainError
 from explainers.labels import class_name
 from explainers.types import Card
 from workers.finished import ItemRecord, ItemsRecord
@@ -25,6 +25,7 @@ from .results import ABSENT, require_result
 
 blueprint = APIBlueprint("report", __name__, url_prefix="/v1/jobs/<id>")
 
+MOST_OVERVIEWS = 4
 _STYLE = (Path(__file__).parent / "web" / "report.css").read_text()
 _STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
@@ -52,7 +53,7 @@ def report(id: str, query: ReportQuery) -> Any:
     manifest = service().finished.manifest(tenant(), id)
     text = render_template(
         "report.html", job=found.result.job, account=found.result.account, method=_method(found), style=_STYLE,
-        style_hash=_STYLE_HASH, items=[_shown(found, item) for item in found.items],
+        style_hash=_STYLE_HASH, overviews=_overviews(found), items=[_shown(found, item) for item in found.items],
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
     )  # fmt: skip
     disposition = f'attachment; filename="{found.result.job.id}.html"'
@@ -74,7 +75,9 @@ def _shown(found: ItemsRecord, record: ItemRecord) -> Shown:
         item,
         label,
         _picture(found, item),
-        sentences.figures(account, item, label),
+        sentences.figures(
+            account, item, label, shares=any(n.startswith("attribution.") for n in record.arrays)
+        ),
         sentences.layers(account, item),
         "",
     )
@@ -86,6 +89,17 @@ def _picture(found: ItemsRecord, item: int) -> str:
         return ""
     try:
         png = service().finished.picture(tenant(), found.result.job.id, item)
-    except InvalidRequest:
+    except ExplainError:
         return ""
+    return _data_url(png)
+
+
+def _overviews(found: ItemsRecord) -> list[str]:
+    """Return the pictures of all items together, as data URLs."""
+    job, finished = found.result.job.id, service().finished
+    views = finished.views(tenant(), job)["all"][:MOST_OVERVIEWS]
+    return [_data_url(finished.picture(tenant(), job, None, view)) for view in views]
+
+
+def _data_url(png: bytes) -> str:
     return f"data:image/png;base64,{b64encode(png).decode()}"

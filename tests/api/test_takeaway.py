@@ -48,11 +48,12 @@ def test_a_report_asks_nobody(http, done):
     assert "The score for class" in text
 
 
-def test_a_report_of_curves_has_no_picture(http, ask, finish):
+def test_a_report_of_curves_has_their_picture(http, ask, finish):
     job = finish(ask(method="partial_dependence", params={"grid": 3}, target=3))
     answer = http.get(f"/v1/jobs/{job['id']}/report.html?limit=1")
     assert answer.status_code == 200
-    assert "data:image" not in answer.text
+    assert answer.text.count("data:image/png;base64,") == 1
+    assert "Attributions of item" not in answer.text
 
 
 def test_nothing_of_a_file_becomes_markup(http, digits_bytes, ask, finish):

@@ -93,6 +93,31 @@ def test_words_are_typed_in_and_coloured(visit, files):
     visit.shot("result-words")
 
 
+def test_a_text_is_cut_by_the_tokenizer_of_the_bundle(visit, files):
+    page = visit.to("models")
+    page.set_input_files(
+        "input[type=file]", [files / "texts.onnx", files / "texts.json", files / "tokenizer.json"]
+    )
+    page.wait_for_selector("h2:has-text('Its graph in brief')")
+    page.click("text=Explain with it")
+    visit.drawn()
+    page.fill("fieldset textarea >> nth=0", "a great film, not bad films")
+    choose(visit, "feature_ablation")
+    start(visit)
+    said = page.locator(".word").all_inner_texts()
+    assert {"great", "film", "not", "bad"} <= set(said)
+    visit.shot("result-text")
+
+
+def test_a_method_that_searches_needs_no_input(visit, digits):
+    page = visit.to(f"new?model={digits['model']}&method=activation_maximization")
+    page.check("input[value=files]")
+    page.locator(".field:has(label:text-is('steps')) input").fill("20")
+    start(visit)
+    page.wait_for_selector("img.drawing")
+    visit.shot("result-prototypes")
+
+
 def test_relevance_shows_its_layers(visit, digits):
     page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0&method=lrp")
     start(visit)

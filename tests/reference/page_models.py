@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from reference import texts
 
 FEATURES = ["age", "income", "tenure", "visits"]
 WORDS = ["<pad>", "the", "film", "was", "bad", "great", "not", "boring"]
@@ -36,6 +37,9 @@ def write(folder: Path) -> Path:
     rows = np.random.default_rng(0).normal(size=(40, 4))
     lines = [",".join(FEATURES), *(",".join(f"{v:.3f}" for v in row) for row in rows)]
     (folder / "rows.csv").write_text("\n".join(lines))
+    onnx.save(texts.model(), folder / "texts.onnx")
+    (folder / "texts.json").write_text(json.dumps(texts.CARD))
+    (folder / "tokenizer.json").write_text(texts.tokenizer())
     (folder / "broken.onnx").write_bytes(b"this is no model")
     Image.new("RGB", (60, 40), (200, 200, 200)).save(folder / "photo.png")
     return folder

@@ -17,6 +17,8 @@ const DRAW = { image, words, series, bars, heatmap };
 
 export async function itemView(job, item, common) {
   const heading = h('h2', { id: 'item' }, `Item ${item.item}`, item.label && `: ${item.label}`);
+  // a method that searches for inputs of its own has nothing to say of an item
+  if (!item.arrays.length && !item.failure) return h('section', {}, h('h2', {}, 'The account'), accountTable(item, job.account));
   if (item.failure) return [heading, h('p', { class: 'warning' }, `No explanation: ${item.failure.detail}`)];
   const shown = named(item.arrays, 'attribution.').map((tensor) => section(job, item, tensor, common));
   return [

@@ -27,7 +27,7 @@ export async function result(job, query, signal) {
   found.labels = labelsOf(items.common().card ?? { outputs: {} }, found.target.output ?? found.account.explained);
   return [
     failures(found), found.account.warnings.map((w) => h('p', { class: 'warning' }, w)),
-    found.items > 1 && h('section', {}, h('h2', {}, `${number(found.items)} items`), gallery(found, items, show, () => state.item)),
+    found.items > 1 && found.arrays.some((a) => a.name.startsWith('attribution.')) && h('section', {}, h('h2', {}, `${number(found.items)} items`), gallery(found, items, show, () => state.item)),
     await overall(found, items), steps(found, state, show), detail, h('section', {}, h('h2', {}, 'Take away'), takeaway(found, () => state.item)),
   ];
 }

@@ -5,6 +5,7 @@ import * as commands from './commands.js';
 import { headers } from './key.js';
 import { shown } from './problem.js';
 import { saveAddress } from './save.js';
+import { views } from './show/drawings.js';
 import { methods } from './catalogue.js';
 
 export function takeaway(job, current) {
@@ -21,11 +22,12 @@ export function takeaway(job, current) {
   });
   const graph = h('span', {});
   methods().then((known) => known[job.method]?.compiled && fill(graph, file('Explanation as an ONNX graph', `${at}/explanation.onnx`, `${job.id}.explanation.onnx`)));
-  const drawable = job.arrays.some((a) => a.name.startsWith('attribution.'));
+  const picture = h('span', {});
+  views(job).then((known) => known.item.length && fill(picture, file('Picture of this item (PNG)', () => `${at}/items/${current()}.png`, () => `${job.id}-${current()}.png`)));
   return [
     h('div', { class: 'row' },
       file('Report (HTML)', `${at}/report.html`, `${job.id}.html`),
-      drawable && file('Picture of this item (PNG)', () => `${at}/items/${current()}.png`, () => `${job.id}-${current()}.png`),
+      picture,
       file('Arrays (npz)', `${at}/result.npz`, `${job.id}.npz`), file('Account (JSON)', `${at}/result`, `${job.id}.json`),
       file('Manifest', `${at}/manifest`, `${job.id}.manifest.json`), graph),
     outcome, h('h3', {}, 'The same by hand'), snippets(job),

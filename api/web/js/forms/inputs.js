@@ -20,15 +20,21 @@ export function inputsForm(model, datasets, { dataset, job, items }, changed) {
     Object.entries(sources).map(([key, source]) => h('label', {},
       h('input', { type: 'radio', name, value: key, checked: key === state.at, onchange: () => { state.at = key; draw(); changed(); } }), ` ${source.words}`))), body);
   draw();
-  return { place, read: () => sources[state.at].read(), count: () => sources[state.at].count() };
+  return { place, read: () => sources[state.at].read(), count: () => sources[state.at].count(), given: () => sources[state.at].given?.() ?? true };
 }
 
 function files(model, changed) {
   const parts = model.inputs.map((spec) => oneInput(spec, cardOf(model.card, spec.name), changed));
   return {
-    words: 'Files or typed', place: h('div', {}, parts.map((part) => part.place)), count: () => 1,
-    read: async () => ({ files: await Promise.all(parts.map(async (part) => [part.spec.name, await part.read()])) }),
+    words: 'Files or typed', place: h('div', {}, parts.map((part) => part.place)), count: () => 1, given: () => parts.some((part) => part.given()),
+    read: async () => ({ files: await Promise.all(wanted(parts).map(async (part) => [part.spec.name, await part.read()])) }),
   };
+}
+
+// masks and the like come with a text, from its tokenizer
+function wanted(parts) {
+  const text = parts.some((part) => part.card.tokenizer && part.given());
+  return text ? parts.filter((part) => part.given()) : parts;
 }
 
 function fromJob(job, items, changed) {

@@ -22,7 +22,7 @@ export function methodChoice(model, methods, given, changed) {
   };
   draw(paramsOf(given));
   const place = h('div', {}, field('Method', grouped(model, methods, first.name, choose)), about);
-  return { place, name: () => state.method.name, read: () => state.form.read(), refuse: (errors) => state.form.refuse(errors) };
+  return { place, name: () => state.method.name, searches: () => state.method.searches, read: () => state.form.read(), refuse: (errors) => state.form.refuse(errors) };
 }
 
 function paramsOf(given) {
@@ -56,6 +56,7 @@ function description(model, method) {
   return [
     h('p', {}, method.summary),
     h('p', { class: 'help' }, 'Paper: ', link ? h('a', { href: link, target: '_blank', rel: 'noopener noreferrer' }, method.paper) : method.paper),
+    method.searches && h('p', {}, 'This method searches for inputs of its own: none need be given.'),
     why && h('p', { class: 'warning' }, `Not with this model: ${why}`),
   ];
 }

@@ -23,7 +23,7 @@ export function oneInput(spec, card, changed) {
     dropZone('Drop a file, or choose one', accepted(axes), take), chosen,
     size && field('A picture of another size', fit, `The model takes ${size.width} × ${size.height} pixels.`),
     !isImage(axes) && field('Or type it', typed, help(spec, card)));
-  return { spec, place, read: () => read(state.file, typed.value.trim(), spec, card, size, fit.value === 'whole'), given: () => Boolean(state.file || typed.value.trim()) };
+  return { spec, card, place, read: () => read(state.file, typed.value.trim(), spec, card, size, fit.value === 'whole'), given: () => Boolean(state.file || typed.value.trim()) };
 }
 
 function accepted(axes) {
@@ -31,7 +31,7 @@ function accepted(axes) {
 }
 
 function help(spec, card) {
-  if (spec.dtype === 'str') return 'One item per line.';
+  if (spec.dtype === 'str' || card.tokenizer) return 'Words; one item per line.';
   if (vocabulary(card, spec.name)) return 'Words or their numbers; one item per line.';
   if (spec.dtype.startsWith('int') || spec.dtype.startsWith('uint')) return 'Token numbers; one item per line.';
   const names = card.feature_names;
@@ -58,7 +58,7 @@ function preview(file) {
 async function read(file, words, spec, card, size, whole) {
   if (file) return size && file.type.startsWith('image/') ? fitted(file, size, whole) : file;
   if (!words) throw new Error(`Give input ${spec.name} a file${size ? '' : ', or type it'}.`);
-  if (spec.dtype === 'str') return new File([words], 'typed.txt', { type: 'text/plain' });
+  if (spec.dtype === 'str' || card.tokenizer) return new File([words], 'typed.txt', { type: 'text/plain' });
   const rows = words.split('\n').map((line) => row(line, vocabulary(card, spec.name)));
   return new File([rows.join('\n')], 'typed.csv', { type: 'text/csv' });
 }

@@ -2,13 +2,16 @@
 
 import { axesOf, cardOf, formOf } from '../axes.js';
 import { h } from '../dom.js';
+import { drawings } from './drawings.js';
 import { overlay } from '../overlay.js';
 import { paint, pixel, shownImage } from '../pixels.js';
 import { heatmap } from './heatmap.js';
 
-const SKIPPED = /^(attribution|output|error|group|ice|embedding_gradient)\./;
+const SKIPPED = /^(attribution|output|error|group|ice|token|embedding_gradient)\./;
 
+// where there are attributions the rest is drawn here; what has none, the service draws better
 export async function others(job, item, common) {
+  if (!item.arrays.some((t) => t.name.startsWith('attribution.'))) return drawings(job, item.item);
   const found = item.arrays.filter((t) => !SKIPPED.test(t.name) && t.shape.length > 0);
   return Promise.all(found.map(async (tensor) => {
     const [what, ...rest] = tensor.name.split('.');
@@ -16,7 +19,7 @@ export async function others(job, item, common) {
   }));
 }
 
-export async function drawn(what, name, tensor, common) {
+async function drawn(what, name, tensor, common) {
   const card = cardOf(common.card, name);
   const axes = axesOf(card, tensor.shape);
   if (what === 'prototype' && formOf(card, axes, tensor.shape) === 'image') return prototype(tensor, axes, card, name);

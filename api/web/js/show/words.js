@@ -29,7 +29,9 @@ export async function words(subject) {
   ];
 }
 
-function textOf({ given, card, tensor }, i) {
+function textOf({ given, card, tensor, item }, i) {
+  const token = item.arrays.find((t) => t.name === `token.${tensor.name}`)?.data[i];
+  if (token) return cut(token.trim() || '␣', 40);
   const value = given?.data[i];
   if (value === undefined || value === null) return `#${i}`;
   const known = vocabulary(card, tensor.name);

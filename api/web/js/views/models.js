@@ -16,7 +16,7 @@ export async function models(place, { signal }) {
     title('Models'),
     h('p', { class: 'lead' }, 'See what an ONNX model looked at when it decided. Drop a model in, or try the one that comes with the project.'),
     h('div', { class: 'two' },
-      dropZone('Drop an ONNX model here, or choose one', 'With its data files, and a card (.json) if you have one.', (files) => upload(files, outcome), { multiple: true }),
+      dropZone('Drop an ONNX model here, or choose one', 'With its data files, its tokenizer.json and a card (.json), if there are any.', (files) => upload(files, outcome), { multiple: true }),
       h('div', { class: 'try' }, h('p', {}, 'No model at hand?'),
         button('Try the digit model', () => tryDigits(outcome)),
         h('p', { class: 'help' }, 'A small network that reads handwritten digits, with 64 digits to explain.'))),
@@ -28,7 +28,7 @@ export async function models(place, { signal }) {
 async function upload(files, outcome) {
   fill(outcome, h('p', { role: 'status' }, `Looking at ${files.map((f) => cut(f.name)).join(', ')}…`));
   try {
-    const model = await (await ask('POST', address(files), { body: form(files) })).json();
+    const model = await (await ask('POST', address(files), { body: await form(files) })).json();
     say('The model was uploaded.');
     go(['models', model.id]);
   } catch (error) {
@@ -36,14 +36,25 @@ async function upload(files, outcome) {
   }
 }
 
-function form(files) {
+async function form(files) {
   const body = new FormData();
   const model = main(files);
   for (const file of files) {
-    const part = file === model ? 'model' : file.name.endsWith('.json') ? 'card' : 'external';
+    const part = file === model ? 'model' : await isCard(file) ? 'card' : 'external';
     body.append(part, file, file.name);
   }
   return body;
+}
+
+// a tokenizer is JSON as well, and belongs to the model's data files
+async function isCard(file) {
+  if (!file.name.toLowerCase().endsWith('.json')) return false;
+  try {
+    const found = JSON.parse(await file.text());
+    return !('model' in found) && ('inputs' in found || 'outputs' in found);
+  } catch {
+    return true;
+  }
 }
 
 function main(files) {

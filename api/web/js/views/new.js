@@ -76,7 +76,7 @@ async function start(event, model, parts, outcome) {
   event.preventDefault();
   fill(outcome);
   try {
-    const { inputs, files } = await parts.inputs.read();
+    const { inputs, files } = parts.method.searches() && !parts.inputs.given() ? {} : await parts.inputs.read();
     const json = { ...request(model, parts), seed: Number(parts.seed.value || 0), priority: parts.priority.value, ...(inputs ? { inputs } : {}) };
     const job = await (await ask('POST', '/v1/jobs', files ? { body: multipart(json, files) } : { json })).json();
     go(['jobs', job.id]);
