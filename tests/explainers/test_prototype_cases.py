@@ -260,3 +260,33 @@ def test_a_budget_ends_the_search_with_the_best_so_far(cnn):
 
     assert found.arrays["curve"].shape == (15, 10)
     assert "after 15 of 256 steps" in found.account.warnings[0]
+
+
+# ----- more rows than one batch -----
+
+
+def test_more_rows_than_a_batch_holds_are_what_they_are_alone(cnn):
+    index = [i % 10 for i in range(280)]
+    params = {"steps": 12, "frames": 1}
+    many = explainers.explain(cnn, None, METHOD, params, {"index": index}).arrays
+    ten = explainers.explain(cnn, None, METHOD, params).arrays
+
+    assert many["prototype.input"].shape == (280, 1, 8, 8)
+    np.testing.assert_allclose(
+        many["prototype.input"], np.tile(ten["prototype.input"], (28, 1, 1, 1)), atol=1e-3
+    )
+    np.testing.assert_allclose(many["curve"], np.tile(ten["curve"], (1, 28)), atol=1e-3)
+
+
+def test_rows_in_several_batches_may_have_time_first():
+    model = explainers.load(
+        small_model("series"),
+        {"inputs": {"input": {**CARDS["series"]["inputs"]["input"], "low": -1, "high": 1}}},
+    )
+    data, params = small_inputs("series"), {"steps": 12, "frames": 1}
+    many = explainers.explain(model, data, METHOD, params, {"index": [0, 1, 2] * 90}).arrays[
+        "prototype.input"
+    ]
+    three = explainers.explain(model, data, METHOD, params).arrays["prototype.input"]
+
+    np.testing.assert_allclose(many, np.tile(three, (90, 1, 1)), atol=1e-3)
