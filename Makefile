@@ -4,11 +4,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n 2 --dist loadfile
 SERVE_ARGS ?=
+SOAK_ARGS ?= --jobs 10000
 # of each target; the seeds begin at FUZZ_SEED, so that a finding can be shown again
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= $(shell date +%s)
 
-.PHONY: demo demo-prototypes test check bench serve lock docs clean fuzz
+.PHONY: demo demo-prototypes test check bench bench-service soak serve lock docs clean fuzz
 .PHONY: check-lint check-format check-types check-imports check-docs check-wheel
 .DELETE_ON_ERROR:
 
@@ -48,6 +49,13 @@ check-wheel: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+bench-service: $(READY)
+	$(BIN)/python -m benchmarks service
+
+# many small jobs under random faults: prints how many were lost, doubled or wrong
+soak: $(READY)
+	PYTHONPATH=.:tests $(BIN)/python -m faults.soak $(SOAK_ARGS)
 
 serve: $(READY)
 	$(BIN)/onnxplain serve $(SERVE_ARGS)
