@@ -20,6 +20,7 @@ from .backward import Cotangents, backward
 from .build import Builder, Dims, dimensions, sum_per_item
 from .drift import unrounded
 from .leaves import Leaf, leaves
+from .passes.factor import factor_sums
 from .passes.quantised import deploy
 from .paths import Path, find_path, node_name
 from .points import Point, open_leaves, points_of
@@ -165,9 +166,8 @@ def emit(
     graph = model.graph
     target, peeled = find_target(graph, output, peel=logits is not False)
     chosen, fixed = choose(graph, params)
-    points = points_of(chosen)
+    points, deployed, op = points_of(chosen), set(graph), Builder(graph)
     chosen = open_leaves(graph, chosen) if opened else chosen
-    op = Builder(graph)
     weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
     explanation = ExplanationGraph(model, op, chosen, target, weights, fixed, card=card or Card())
     arrays = method.run(explanation, params)
@@ -175,7 +175,7 @@ def emit(
     shapes = {f"attribution.{leaf.name}": leaf.source.shape for leaf in chosen}
     for name, value in {**arrays, **facts}.items():
         graph.outputs.append(_named(op, value, name, shapes.get(name)))
-    _finish(model, typed=not account)
+    _finish(model, deployed, typed=not account)
     return Emission(
         ir.to_proto(model),
         target.name or "",
@@ -194,9 +194,10 @@ def emit(
     )
 
 
-def _finish(model: ir.Model, *, typed: bool) -> None:
+def _finish(model: ir.Model, deployed: Collection[ir.Node], *, typed: bool) -> None:
     """Drop what leads nowhere; `typed`: a file for others says the shape of every tensor, a session finds out itself."""
     deploy(model.graph)
+    factor_sums(model.graph, deployed)
     common.RemoveUnusedNodesPass()(model)
     common.TopologicalSortPass()(model)
     if typed:
