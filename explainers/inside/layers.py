@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from functools import lru_cache
 
-import onnx
 import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
 
 from ..errors import InvalidRequest, TensorUnknown
 from ..graph.build import dimensions
@@ -35,7 +34,9 @@ class Layers:
     """The float tensors of a deployed model, and its layers with weights in topological order."""
 
     def __init__(self, model: Model) -> None:
-        graph = _graph(model.proto.SerializeToString())
+        found = to_ir(model.proto)
+        ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(found)
+        graph = found.graph
         self.inputs = {v.name or "": v for v in graph.inputs}
         inner = {v.name: v for n in graph for v in n.outputs if v.name and is_float(v)}
         self.tensors = {n: v for n, v in self.inputs.items() if is_float(v)} | inner
@@ -100,13 +101,6 @@ class Layers:
         rank = len(dimensions(self.tensors[name]) or [])
         found = _unit_axis(self.tensors[name], rank)
         return found if found is not None else (1 if rank != 3 else 2)
-
-
-@lru_cache(maxsize=4)
-def _graph(model: bytes) -> ir.Graph:
-    proto = onnx.load_model_from_string(model)
-    proto = onnx.shape_inference.infer_shapes(proto) if len(model) < onnx.checker.MAXIMUM_PROTOBUF else proto
-    return to_ir(proto).graph
 
 
 def _constants(node: ir.Node, inputs: dict[str, ir.Value]) -> list[ir.Value]:

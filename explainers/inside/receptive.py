@@ -18,6 +18,8 @@ from .support_rules import RULES, Question
 from .supports import Support, alive, whole
 
 _RULES = RULES | MOVES
+BLOCK = 512
+"""Questions that go through the graph together; a large network has thousands of channels at each of its tensors."""
 _SHAPES = frozenset({"Shape", "Size", "ConstantOfShape", "Range"})
 """What these give depends on lengths, not on values."""
 
@@ -39,17 +41,27 @@ class Fields:
 
 def fields(graph: ir.Graph, layer: ir.Value, cells: Array) -> Fields:
     """Return the receptive fields of single cells (questions, rank) of a layer in a prepared graph of one item."""
+    open_ = _dependent(graph)
+    parts = [_fields(graph, layer, cells[i : i + BLOCK], open_) for i in range(0, len(cells), BLOCK)]
+    joined = {
+        n: [np.concatenate(masks) for masks in zip(*(p.inputs[n] for p in parts), strict=True)]
+        for n in parts[0].inputs
+    }
+    return Fields(joined, parts[0].unknown)
+
+
+def _fields(graph: ir.Graph, layer: ir.Value, cells: Array, open_: set[ir.Value]) -> Fields:
     dims = static_shape(layer)
     start = [_one_hot(cells[:, a], n) for a, n in enumerate(dims)] if dims else []
     arrived: dict[ir.Value, Support] = {layer: start or whole(len(cells), dims or [])}
     unknown: list[str] = []
-    open_ = _dependent(graph)
     for node in reversed(list(graph)):
         if node.op_type in _SHAPES or DEPLOYED in node.metadata_props:
             continue
         for out, y in enumerate(node.outputs):
             if y in arrived and not _back(node, out, arrived, open_, len(cells)):
                 unknown.append(node_name(node))
+            arrived.pop(y, None)
     inputs = {v.name or "": arrived.get(v) or _nothing(v, len(cells)) for v in graph.inputs}
     return Fields(inputs, unknown)
 

@@ -11,7 +11,8 @@ from reference.small_models import CARDS, small_inputs, small_model
 from sklearn.datasets import load_digits
 
 import explainers
-from explainers.errors import InvalidRequest, TensorUnknown
+from explainers.errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
+from explainers.inside.receptive import BLOCK
 
 EVERY = {"layer": "maps", "top": 4}
 
@@ -200,3 +201,26 @@ def test_what_does_not_fit_is_refused_at_its_place(digits, images, params, point
         explainers.explain(digits, images[:3], "top_activations", params)
 
     assert {f["pointer"] for f in e.value.to_json()["errors"]} == {pointer}
+
+
+def test_only_the_projection_needs_a_derivative():
+    proto = small_model("image")
+    steps = [n for n in proto.graph.node if n.op_type == "Relu"]
+    steps[0].op_type = "Ceil"
+    model, x = explainers.load(proto), small_inputs("image", items=4)
+    assert not model.description.families["backward"].supported
+    found = explainers.explain(model, x, "top_activations", {"layer": "active", "top": 2}).arrays
+    assert found["patch.input"].shape == (4, 2, 1, 3, 3)
+
+    with pytest.raises(OperatorsWithoutDerivative, match="Ceil"):
+        explainers.explain(model, x, "top_activations", {"layer": "pooled", "project": "deconvnet"})
+
+
+def test_no_chunk_of_questions_is_lost(digits, images):
+    every = {"layer": "pool0", "top": 20}
+    found = explainers.explain(digits, images, "top_activations", every).arrays
+    assert found["item"].size < BLOCK
+    many = explainers.explain(digits, images, "top_activations", every | {"top": 90}).arrays
+
+    assert many["item"].size > BLOCK
+    np.testing.assert_array_equal(many["box"][:, :20], found["box"])
