@@ -13,6 +13,7 @@ from reference.scenes import (
     of_curves,
     of_inversions,
     of_patches,
+    of_weights,
     scene,
 )  # fmt: skip
 
@@ -126,6 +127,14 @@ def test_curves_of_what_is_no_table_say_where_they_are():
     card = {"kind": "series", "layout": "NTC", "feature_names": ["left", "right"]}
     s = scene(arrays, card, {"x": normal(3, 10, 2)}, None, facts={"features": {"x": [0, 7]}})
     assert {a.get_xlabel() for a in draw(s).axes} == {"T 0, C 0", "T 3, C 1"}
+
+
+def test_weights_are_shown_by_their_mean_size():
+    s = of_weights()
+    (axes,) = draw(s, "magnitude").axes
+    sizes = s.explanation.arrays["importance.x"].mean(0)
+    np.testing.assert_allclose([p.get_width() for p in axes.patches], sorted(sizes, reverse=True))
+    assert axes.get_xlabel() == "size of the weight, mean over 3 outputs"
 
 
 def test_curves_of_columns_have_the_columns_names_and_their_words():

@@ -127,6 +127,11 @@ def of_attention(heads=4, places=8):
     return scene(arrays, {"kind": "tokens"})
 
 
+def of_weights():
+    weights = normal(3, 6)
+    return scene({"filter.fc": weights, "importance.x": np.abs(weights)}, {"kind": "tabular"}, item=None)
+
+
 SCENES = {
     "image": of_images, "segments": of_segments, "bars": of_a_table, "waterfall": of_a_table,
     "items": lambda: replace(of_images(), item=None), "beeswarm": lambda: of_a_table(None),
@@ -135,7 +140,7 @@ SCENES = {
     "importance": of_importance, "dependence": of_curves, "prototype": of_prototypes, "film": of_prototypes,
     "objective": of_prototypes, "filters": lambda: scene({"filter.conv": normal(32, 16, 3, 3)}, item=None),
     "activations": lambda: scene({"activation.conv": normal(3, 70, 8, 8)}),
-    "patches": of_patches, "embedding": of_a_map, "attention": of_attention, "rollout": of_attention,
+    "magnitude": of_weights, "patches": of_patches, "embedding": of_a_map, "attention": of_attention, "rollout": of_attention,
     "weighted": of_attention, "weighted_rollout": of_attention, "projection": of_patches,
 }  # fmt: skip
 MORE = {

@@ -29,7 +29,7 @@ def attention(scene: Scene) -> Figure:
     return draw(scene, found.reshape(-1, *found.shape[-2:]), f"{scene.title} · {name}")
 
 
-def draw(scene: Scene, maps: Array, title: str) -> Figure:
+def draw(scene: Scene, maps: Array, title: str, unit: str = "attention") -> Figure:
     """Draw a matrix, or one for each head, on one scale."""
     shown = maps[:HEADS]
     across = min(len(shown), 4 if len(shown) > 4 else 2)
@@ -50,9 +50,7 @@ def draw(scene: Scene, maps: Array, title: str) -> Figure:
         named(axes.yaxis.label, "looks (query)")
     for axes in panels[-1]:
         named(axes.xaxis.label, "at (key)")
-    scale_bar(
-        figure, ScalarMappable(Normalize(0, top), AMOUNTS), "attention", ax=list(panels.reshape(-1)), pad=0.02
-    )
+    scale_bar(figure, ScalarMappable(Normalize(0, top), AMOUNTS), unit, ax=list(panels.reshape(-1)), pad=0.02)
     return figure
 
 
@@ -63,7 +61,7 @@ def _ticks(axes: Axes, tokens: list[list[str] | None], side: float) -> None:
         if texts is None:
             axis.set_major_locator(MaxNLocator(5, integer=True))
             continue
-        step = -(-len(texts) // max(1, int(side * 6)))
+        step = -(-len(texts) // max(1, int(side * 7)))
         at = list(range(0, len(texts), step))
         axis.set_ticks(at, [plain(texts[i], 12) for i in at], parse_math=False, fontsize=7, color=INK)
     if tokens[1] is not None:

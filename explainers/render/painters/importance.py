@@ -23,24 +23,33 @@ from .words import draw_words
 _DRAW = {"image": images.draw, "volume": volume.draw, "series": curves.draw, "matrix": matrix.draw}
 
 
-@painter(array="importance.", level="all")
+def _is_permuted(scene: Scene) -> bool:
+    return bool(scene.suffixes("repeats."))
+
+
+@painter(array="importance.", level="all", fits=_is_permuted)
 def importance(scene: Scene) -> Figure:
     """How much a metric loses when a feature is shuffled among the items: bars with errors, or a map of what is no table."""
+    return draw_importance(scene, _unit(scene), _note(scene))
+
+
+def draw_importance(scene: Scene, unit: str, note: str) -> Figure:
+    """Draw importances as bars, or as the input that they are about looks."""
     form = scene.form("importance.")
     if is_columns(scene, "importance.") or form == "features":
-        return _table(scene)
-    drawn = replace(subject(scene, "importance."), unit=_unit(scene), subtitle=_note(scene))
+        return _table(scene, unit, note)
+    drawn = replace(subject(scene, "importance."), unit=unit, subtitle=note)
     return draw_words(drawn, words_of(scene, "importance.")) if form == "words" else _DRAW[form](drawn)
 
 
-def _table(scene: Scene) -> Figure:
+def _table(scene: Scene, unit: str, note: str) -> Figure:
     everything = features(scene, "importance.")
     rows, hidden = largest(everything)
-    figure = headed(frame(7.4, 1.35 + 0.27 * max(len(rows), 2)), scene.title, _note(scene))
+    figure = headed(frame(7.4, 1.35 + 0.27 * max(len(rows), 2)), scene.title, note)
     axes = figure.subplots()
     draw(axes, rows)
     _repeats(axes, scene, everything, rows)
-    named(axes.xaxis.label, f"{_unit(scene)}{explained_errors(rows)}{left_out(hidden)}", 110)
+    named(axes.xaxis.label, f"{unit}{explained_errors(rows)}{left_out(hidden)}", 110)
     return figure
 
 

@@ -73,5 +73,6 @@ def about_prototypes(scene: Scene, count: int) -> str:
     if explained:
         parts.append(f"of {explained}")
     if "score" in scene.explanation.arrays:
-        parts.append("the number is its score")
+        inverted = "feature_error" in scene.explanation.account.per_item
+        parts.append(f"the number is its {'feature error' if inverted else 'score'}")
     return " · ".join(parts)

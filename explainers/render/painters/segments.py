@@ -42,6 +42,7 @@ def segments(scene: Scene) -> Figure:
     draw(right, rows)
     named(right.xaxis.label, f"the strongest{explained_errors(rows)}")
     colour_bar(figure, [left], limit, drawn.unit, location="bottom", shrink=0.9, pad=0.03, aspect=30)
+    figure.axes[-1].locator_params(nbins=5)
     fit(figure.axes[-1].xaxis.label, 3.6 * figure.dpi)
     return figure
 

@@ -15,4 +15,9 @@ def weighted(scene: Scene) -> Figure:
     name = scene.chosen("weighted.")
     found = scene.one(f"weighted.{name}")
     assert found is not None
-    return draw(scene, found.reshape(-1, *found.shape[-2:]), f"{scene.title} · {name}, weighted")
+    return draw(
+        scene,
+        found.reshape(-1, *found.shape[-2:]),
+        f"{scene.title} · {name}, weighted",
+        "attention × gradient",
+    )
