@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ TINY = 1e-12
 class Likeness:
     """weight · the mean cosine between a prototype and the others of its target (Olah et al., 2017, "Diversity")."""
 
+    between: ClassVar[bool] = True
     weight: float
     count: int
     """Consecutive rows that share a target."""

@@ -105,9 +105,10 @@ class Climb:
         self.steps += 1
 
     def settle(self) -> None:
-        """Evaluate the best rows once more, as they are, so that what is said of them is about them."""
+        """Evaluate the best rows once more, as they are and each alone, so that what is said of them is about them."""
         value = self.evaluation(self.best).astype(np.float64)
         for n, x in self.best.items():
             for penalty in self.penalties.get(n, ()):
-                penalty.take(x, value, np.zeros_like(x))
+                if not penalty.between:
+                    penalty.take(x, value, np.zeros_like(x))
         self.best_value = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .variation import variation, variation_slope
 class Penalty(Protocol):
     """A term that is taken from the objective."""
 
+    between: ClassVar[bool]
+    """Whether it is about rows together and says nothing of one alone."""
+
     def take(self, x: Array, value: Array, slope: Array) -> None:
         """Take the term from each row's value and its derivative from the slope, in place."""
 
@@ -23,6 +26,7 @@ class Penalty(Protocol):
 class SquaredNorm:
     """weight · ‖x‖² (Simonyan et al., 2013, equation 1)."""
 
+    between: ClassVar[bool] = False
     weight: float
 
     def take(self, x: Array, value: Array, slope: Array) -> None:
@@ -36,6 +40,7 @@ class SquaredNorm:
 class TotalVariation:
     """weight · Σ |difference between neighbours|^power (Mahendran & Vedaldi, 2014, equation 5)."""
 
+    between: ClassVar[bool] = False
     weight: float
     power: float
     axes: Sequence[int]

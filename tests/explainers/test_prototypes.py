@@ -228,6 +228,10 @@ def test_several_prototypes_differ_and_the_account_says_how_far(networks):
     )
     assert cosine(x) < 0.9 * cosine(near.arrays["prototype.input"].reshape(2, 3, 64))
     assert far.account.index == [0, 0, 0, 8, 8, 8]
+    logs = log_probabilities(networks["cnn"], far.arrays["prototype.input"])
+    np.testing.assert_array_equal(logs.argmax(1), far.account.index)
+    # what keeps prototypes apart is no part of what each is worth
+    np.testing.assert_allclose(far.arrays["score"], logs.max(1), atol=1e-5)
 
 
 def test_data_may_come_as_a_parameter(networks, data):
