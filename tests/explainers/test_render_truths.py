@@ -89,6 +89,20 @@ def test_a_beeswarm_has_a_dot_for_every_item_and_feature():
     assert [t.get_text() for t in bar.get_yticklabels()] == ["low", "high"]
 
 
+def test_items_whose_inputs_did_not_come_along_are_left_out():
+    s = of_a_table(None, 4)
+    s.inputs["x"] = s.inputs["x"][:2]
+    assert [len(c.get_offsets()) for c in draw(s).axes[0].collections] == [2] * 4
+
+
+def test_items_that_failed_are_no_dots_at_zero():
+    s = of_a_table(None, 4)
+    s.explanation.arrays["attribution.x"][1] = np.nan
+    found = draw(s)
+    assert [len(c.get_offsets()) for c in found.axes[0].collections] == [2] * 4
+    assert "2 of them are drawn" in found._supxlabel.get_text()
+
+
 def test_the_mean_curve_is_drawn_over_the_items():
     s = of_curves()
     panel = draw(s).axes[0]

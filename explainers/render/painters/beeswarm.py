@@ -53,12 +53,15 @@ def _gathered(scene: Scene) -> tuple[list[str], Array, Array | None]:
     used = scene.suffixes("attribution.") if columns else [scene.chosen("attribution.")]
     parts = [_rows(scene, scene.explanation.arrays[f"attribution.{n}"], n) for n in used]
     labels = used if columns else feature_names(scene.own(used[0]), parts[0].shape[1])
-    values = np.nan_to_num(np.concatenate(parts, 1).astype(np.float64))
+    values = np.concatenate(parts, 1).astype(np.float64)
     there = [scene.inputs[n] for n in used if n in scene.inputs and scene.inputs[n].dtype.kind in "fiub"]
     given = [_rows(scene, a, n) for a, n in zip(there, used, strict=False)]
     fits = len(given) == len(used) and sum(g.shape[1] for g in given) == values.shape[1]
-    known = np.concatenate(given, 1).astype(np.float64)[: len(values)] if fits else None
-    return labels, values, known
+    known = np.concatenate(given, 1).astype(np.float64) if fits else None
+    # of long batches not all inputs come along; items that failed hold NaN
+    values = values if known is None else values[: len(known)]
+    whole = np.asarray(np.isfinite(values).all(axis=1))
+    return labels, values[whole], None if known is None else known[: len(values)][whole]
 
 
 def _rows(scene: Scene, a: Array, name: str) -> Array:
@@ -100,9 +103,9 @@ def _values_bar(figure: Figure, axes: Axes) -> None:
 
 
 def _note(scene: Scene, values: Array, order: Array) -> str:
-    parts = [about(scene)]
-    if len(values) > POINTS:
-        parts.append(f"{POINTS} of {len(values)} are drawn")
+    parts, items = [about(scene)], scene.explanation.account.items
+    if min(len(values), POINTS) < items:
+        parts.append(f"{min(len(values), POINTS)} of them are drawn")
     if values.shape[1] > len(order):
         parts.append(f"{values.shape[1] - len(order)} features with less are left out")
     return " · ".join(parts)

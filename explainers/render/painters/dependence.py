@@ -110,7 +110,10 @@ def _words(curve: Curve, grid: Array) -> list[str]:
 
 
 def _note(scene: Scene, hidden: int) -> str:
+    drawn = len(scene.explanation.arrays[f"ice.{_inputs(scene)[0]}"])
     parts = [about(scene), "line: mean, band: two standard errors, grey: single items"]
+    if drawn < scene.explanation.account.items:
+        parts.append(f"of the first {drawn} items")
     if hidden:
         parts.append(f"{hidden} features that change less are left out")
     return " · ".join(parts)

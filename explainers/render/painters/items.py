@@ -34,7 +34,9 @@ def items(scene: Scene) -> Figure:
     sheet = Tiles(rows, columns, side, scale=True)
     for i, own_values in enumerate(values):
         ground = None if given is None or i >= len(given) else natural(given[i], letters, own)
-        panel(sheet.at(*divmod(i, columns), caption=_caption(scene, i)), tinted(own_values, limit, ground))
+        failed = not np.isfinite(own_values).any()
+        words = f"{i}: failed" if failed else _caption(scene, i)
+        panel(sheet.at(*divmod(i, columns), caption=words), tinted(own_values, limit, ground))
     ends = "both" if clipped else "neither"
     sheet.scale(ScalarMappable(zero_centred(limit), COLOURS), unit_of(scene.explanation.account), extend=ends)
     hidden = scene.explanation.account.items - len(values)
