@@ -68,6 +68,8 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
     app.request_class = incoming.IncomingRequest
     app.json = StrictJson(app)
     app.url_map.strict_slashes = False
+    # a redirect would be written from the client's own Host header
+    app.url_map.merge_slashes = False
     app.config.update(_CONFIG)
     app.extensions |= {
         "service": service,

@@ -112,7 +112,7 @@ class Finished:
 
     def _pictures(self, tenant: str, id: str) -> Pictures:
         found, job = self._found(tenant, id)
-        return Pictures(job, found, self._blobs, self._scanner)
+        return Pictures(job, found, self._blobs, self._scanner.of(tenant))
 
     def manifest(self, tenant: str, id: str) -> dict[str, Any]:
         """Return what is needed to run a finished job again and compare: digests, request, provider, versions."""
@@ -124,7 +124,7 @@ class Finished:
         with self._database.read() as session:
             job = jobs.find(session, tenant, id)
         with self._model(job).open("rb") as source:
-            self._scanner.graph(source, _request(job), out)
+            self._scanner.of(tenant).graph(source, _request(job), out)
 
     def _model(self, job: Job) -> Path:
         return self._blobs.path(job.model)

@@ -77,7 +77,9 @@ class Service:
         name: str | None = None,
     ) -> tuple[ModelRecord, bool]:
         """Look at an uploaded model in the scan runner and keep it; True: it is new to this tenant."""
-        found = intake.model(self._scanner, self._blobs, file, externals, intake.read_card(card), name)
+        found = intake.model(
+            self._scanner.of(tenant), self._blobs, file, externals, intake.read_card(card), name
+        )
 
         def keep(session: Session) -> tuple[ModelRecord, bool]:
             model, created = models.keep(session, tenant, found.size, found.card, found.description)
@@ -105,7 +107,7 @@ class Service:
         """Look at a kept model anew with another card, which replaces the one that it has."""
         known = self.model(tenant, ref)
         with self._blobs.path(known.id).open("rb") as source:
-            found = intake.look(self._scanner, source, card)
+            found = intake.look(self._scanner.of(tenant), source, card)
 
         def keep(session: Session) -> ModelRecord:
             model = models.find(session, tenant, known.id)
@@ -126,7 +128,9 @@ class Service:
         self, tenant: str, file: Path, filename: str, media_type: str = ""
     ) -> tuple[DatasetRecord, bool]:
         """Read an uploaded npy, npz, csv, parquet or zip of pictures in the scan runner, keep its arrays; True: new."""
-        found = intake.dataset(self._scanner, self._blobs, tenant, file, intake.named(filename, media_type))
+        found = intake.dataset(
+            self._scanner.of(tenant), self._blobs, tenant, file, intake.named(filename, media_type)
+        )
 
         def keep(session: Session) -> tuple[DatasetRecord, bool]:
             row, created = models.keep_dataset(session, found, [a["digest"] for a in found.arrays])
@@ -157,7 +161,7 @@ class Service:
 
     def read_input_file(self, tenant: str, model: str, input_name: str, file: Path, filename: str) -> Arrays:
         """Read an input file (npy, npz, csv, txt, png, jpg) for one input of a model in the scan runner."""
-        return self._scanner.input(self.model(tenant, model), input_name, file, filename)
+        return self._scanner.of(tenant).input(self.model(tenant, model), input_name, file, filename)
 
     def estimate(self, tenant: str, asked: Submission, shapes: Shapes, items: int) -> Cost:
         """Check a request that has no inputs yet, and say what it would cost; refused as the job would be."""
@@ -179,7 +183,7 @@ class Service:
             source = sources.find(session, tenant, asked)
             named = references.find(session, tenant, asked.params)
             asked = companions.resolved(session, tenant, asked)
-        asked, source = texts.as_tokens(model, asked, source, self._scanner, self._blobs)
+        asked, source = texts.as_tokens(model, asked, source, self._scanner.of(tenant), self._blobs)
         job = submission.prepare(model, asked, source, self._blobs, self.settings, named)
         tickets: list[window.Ticket] = []
 

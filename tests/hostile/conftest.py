@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import psutil
 import pytest
+from reference.hostile_models import plain
 
 INSIDE = re.compile(r"Traceback|\.py\b|/tmp|/usr|/home|/root|site-packages|0x[0-9a-f]{6,}")
 BYTES = {"Content-Type": "application/octet-stream"}
@@ -34,6 +35,17 @@ def refused() -> Callable[..., dict]:
         return answer.json()
 
     return check
+
+
+@pytest.fixture(scope="session")
+def model(web) -> str:
+    """Id of a small good model: y = x + w."""
+    answer = web.post(
+        "/v1/models",
+        content=plain().SerializeToString(),
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    return answer.json()["id"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Bad data sets, input files, JSON and parameters over HTTP: each refused in words, nothing unpacked, nothing executed."""
+"""Bad data sets and input files over HTTP: each refused in words, nothing unpacked beyond its bound, nothing executed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from reference.hostile_models import plain
 
 MARKER = Path("/dev/shm/oxp-was-executed")
 EVIL = b"cos\nsystem\n(S'touch /dev/shm/oxp-was-executed'\ntR."
@@ -69,6 +68,50 @@ def lying(size: int) -> bytes:
     return bytes(data)
 
 
+def damaged() -> bytes:
+    """Return an archive whose member is no stream of its kind."""
+    data = bytearray(archive(**{"x.npy": zeros(1 << 12)}))
+    data[40:60] = b"\xff" * 20
+    return bytes(data)
+
+
+def promising(size: int) -> bytes:
+    """Return an archive of two members that announce more than the limit together, and hold little."""
+    data = bytearray(archive(**{"x.npy": zeros(1 << 16), "y.npy": zeros(1 << 16)}))
+    at = data.index(b"PK\x01\x02")
+    while at >= 0:
+        data[at + 24 : at + 28] = min(size // 2, (1 << 32) - 2).to_bytes(4, "little")
+        at = data.find(b"PK\x01\x02", at + 4)
+    return bytes(data)
+
+
+def twice() -> bytes:
+    out = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as file:
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            file.writestr("x.npy", GOOD)
+    return out.getvalue()
+
+
+def linked(where: str, mode: int = 0o120777) -> bytes:
+    """Return an archive whose member says that it is a link, or a device."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        member = zipfile.ZipInfo("x.npy")
+        member.create_system, member.external_attr = 3, mode << 16
+        file.writestr(member, where)
+    return out.getvalue()
+
+
+def locked() -> bytes:
+    """Return an archive that says that its member is encrypted."""
+    data = bytearray(archive(**{"x.npy": GOOD}))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + offset] |= 1
+    return bytes(data)
+
+
 GOOD = saved(np.ones((2, 2), "f4"))
 NPY = {
     "empty": b"",
@@ -101,6 +144,8 @@ NPY = {
     "infinite": saved(np.full((2, 2), -np.inf)),
     "no items": saved(np.ones((0, 2))),
     "scalar": saved(np.float32(1)),
+    "a header that never ends": npy("{'descr': '<f4', (\n"),
+    "a header of zeros": npy("{'descr': '<f4\0'}\n"),
 }
 ARCHIVES = {
     "empty": b"",
@@ -119,6 +164,14 @@ ARCHIVES = {
     "sizes": archive(**{"a.png": png(2, 2), "b.png": png(3, 2)}),
     "picture bomb": archive(**{"a.png": png(50_000, 50_000)}),
     "pickled": archive(**{"data.pkl": pickle.dumps([1])}),
+    "damaged in the middle": damaged(),
+    "ten gigabytes of nothing": promising(10 << 30),
+    "within itself": archive(**{"x.npz": archive(**{"y.npz": archive(**{"z.npy": GOOD})})}),
+    "a hundred thousand": archive(**{f"{i}.npy": b"" for i in range(100_000)}),
+    "one name twice": twice(),
+    "locked": locked(),
+    "a link": linked("/etc/passwd"),
+    "a device": linked("", 0o020666),
 }
 TABLES = {
     "empty": b"",
@@ -145,99 +198,7 @@ def test_a_bad_data_set_is_refused(web, refused, kind, data):
     assert not MARKER.exists()
 
 
-@pytest.fixture(scope="module")
-def model(web):
-    answer = web.post(
-        "/v1/models",
-        content=plain().SerializeToString(),
-        headers={"Content-Type": "application/octet-stream"},
-    )
-    return answer.json()["id"]
-
-
-def post(web, body):
-    content = body if isinstance(body, bytes) else json.dumps(body)
-    return web.post("/v1/jobs", content=content, headers={"Content-Type": "application/json"})
-
-
-def tensor(**changes):
-    return {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 0.5]} | changes
-
-
-TENSORS = {
-    "text": {"data": ["a", "b"]},
-    "deep": {"data": [[[[0.5]]]]},
-    "few": {"data": [1]},
-    "many": {"data": [1] * 9},
-    "null": {"data": None},
-    "object": {"data": {"a": 1}},
-    "huge shape": {"shape": [2**40, 2**40]},
-    "negative shape": {"shape": [-1, 2]},
-    "no items": {"shape": [0, 2], "data": []},
-    "rank": {"shape": [2], "data": [1, 2]},
-    "kind": {"datatype": "OBJECT"},
-    "wrong kind": {"datatype": "BYTES", "data": ["a", "\0"]},
-    "surrogate": {"datatype": "BYTES", "data": ["\ud800", "b"]},
-    "no name": {"name": ""},
-    "script": {"name": "<script>alert(1)</script>"},
-    "escape": {"name": "\x1b[31m\n"},
-    "extra": {"location": "/etc/passwd"},
-    "too large": {"data": [1e39, 0.0]},
-    "shape of text": {"shape": "1,2"},
-    "shape of fractions": {"shape": [1.5, 2]},
-}
-
-
-@pytest.mark.parametrize("changes", TENSORS.values(), ids=TENSORS)
-def test_a_bad_tensor_is_refused_with_its_place(web, refused, model, changes):
-    found = refused(
-        post(web, {"model": model, "method": "gradient", "inputs": [tensor(**changes)]}), 422, 400
-    )
-    assert found["errors"] or found["status"] == 400
-
-
-RAW = {
-    "deep": b"[" * 100_000,
-    "deep objects": b'{"a":' * 100_000,
-    "twice": b'{"model": "a", "model": "b"}',
-    "1e999": b'{"seed": 1e999}',
-    "huge": b'{"seed": ' + b"9" * 5000 + b"}",
-    "nan": b'{"seed": NaN}',
-    "infinity": b'{"seed": -Infinity}',
-    "cut": b'{"model": ',
-    "no text": b"\xff\xfe",
-    "empty": b"",
-    "a list": b"[]",
-    "a number": b"1",
-    "zeros": bytes(1000),
-}
-
-
-@pytest.mark.parametrize("body", RAW.values(), ids=RAW)
-def test_bad_json_is_refused(web, refused, body):
-    refused(post(web, body), 400, 422)
-
-
-PARAMS = {
-    "samples": ("smooth_grad", {"samples": 10**12}),
-    "negative": ("smooth_grad", {"samples": -1}),
-    "text": ("smooth_grad", {"samples": "all"}),
-    "steps": ("integrated_gradients", {"steps": 10**12}),
-    "unknown": ("gradient", {"__class__": "x"}),
-    "windows": ("occlusion", {"window": 0}),
-    "stride": ("occlusion", {"stride": -5}),
-    "null": ("occlusion", {"window": [None]}),
-    "huge": ("kernel_shap", {"samples": 10**18}),
-    "inputs": ("gradient", {"explain_inputs": ["../../etc/passwd"]}),
-}
-
-
-@pytest.mark.parametrize(("method", "params"), PARAMS.values(), ids=PARAMS)
-def test_bad_parameters_are_refused_before_anything_is_queued(web, refused, model, method, params):
-    body = {"model": model, "method": method, "params": params, "inputs": [tensor()]}
-    assert refused(post(web, body))["errors"]
-
-
+TENSOR = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 0.5]}
 PICTURES = {
     "bomb": png(50_000, 50_000),
     "tall": png(1, 2**31 - 1),
@@ -255,19 +216,20 @@ def test_a_bad_picture_is_refused(web, refused, model, data):
     refused(web.post("/v1/jobs", files={"request": (None, request), "x": ("a.png", data)}), 413, 422)
 
 
-def test_the_next_good_job_is_done_soon(web, model):
-    began = time.monotonic()
-    answer = web.post(
-        "/v1/jobs",
-        json={"model": model, "method": "gradient", "inputs": [tensor()]},
-        headers={"Prefer": "wait=20"},
-    )
+def test_the_next_good_job_is_done_within_five_seconds(web, model):
+    good = {"model": model, "method": "gradient", "inputs": [TENSOR]}
+    # a runner for this tenant and model is started once; what follows bad inputs is then measured
+    assert web.post("/v1/jobs", json=good, headers={"Prefer": "wait=50"}).status_code == 200
+    for kind, data in [(kind, data) for kind, rows in KINDS.items() for data in list(rows.values())[:5]]:
+        web.post("/v1/datasets", content=data, headers={"Content-Type": kind})
+    good["seed"] = time.time_ns() % 2**31
+    answer = web.post("/v1/jobs", json=good, headers={"Prefer": "wait=5"})
     assert answer.status_code == 200, answer.text
-    assert time.monotonic() - began < 20
+    assert answer.json()["state"] == "succeeded"
 
 
 def test_there_are_many():
-    assert len(BAD) + len(TENSORS) + len(RAW) + len(PARAMS) + len(PICTURES) >= 100
+    assert len(BAD) + len(PICTURES) >= 70
 
 
 def test_a_picture_of_another_kind_is_read_or_refused(web, model):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from explainers.errors import ExplainError, InvalidRequest, ModelForbidden, ModelUnparseable, ResourceLimit
+from explainers.types import Card
 from workers.errors import Conflict, Gone, IdempotencyMismatch, InputUnreadable, NotFound, NotReady
 from workers.records import Submission
 from workers.service import Service
@@ -247,3 +248,21 @@ def test_pictures_in_a_zip_are_a_data_set(quiet, tmp_path):
             archive.writestr(f"{i}.png", out.getvalue())
     record, _ = quiet.add_dataset("default", tmp_path / "p.zip", "p.zip")
     assert (record.kind, record.arrays[0].shape) == ("images", [3, 4, 5, 3])
+
+
+def test_no_process_that_saw_a_tenants_upload_sees_anothers(service_stack, make_mlp, tmp_path):
+    scanner = service_stack.service._scanner
+    file = tmp_path / "model.onnx"
+    file.write_bytes(make_mlp(seed=77))
+    seen = {}
+    for tenant in ("ada", "bob", "ada"):
+        with file.open("rb") as source:
+            scanner.of(tenant).scan(source, Card())
+        look = scanner._desks[0]._runners
+        assert seen.setdefault(tenant, look[tenant].pid) == look[tenant].pid
+    assert seen["ada"] != seen["bob"]
+    for number in range(4):
+        with file.open("rb") as source:
+            scanner.of(f"other {number}").scan(source, Card())
+    assert len(look) == 3
+    assert "bob" not in look

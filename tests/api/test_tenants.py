@@ -1,0 +1,139 @@
+"""Two tenants on a running service: of one's finished work the other sees nothing, through any route, figure, error or cache."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from explainers import tensors
+
+EVERYTHING = ["read", "submit", "models", "admin"]
+INPUTS = tensors.encode({"input": np.full((2, 4), 0.5, "f4")})
+
+
+@pytest.fixture(scope="module")
+def web(make_stack) -> FlaskClient:
+    stack = make_stack(request_rate="", refused_rate="")
+    return create_app(stack.service, stack.settings).test_client()
+
+
+@pytest.fixture(scope="module")
+def keys(web) -> dict[str, dict[str, str]]:
+    made = web.application.extensions["service"].keys
+    texts = {tenant: made.create(tenant, "", EVERYTHING)[1] for tenant in ("acmecorp", "zetacorp")}
+    return {tenant: {"Authorization": f"Bearer {text}"} for tenant, text in texts.items()}
+
+
+def made(web: FlaskClient, headers: dict[str, str], model: bytes) -> dict[str, Any]:
+    """Upload and run the same things as whoever does this too, under the same names and keys."""
+    octets = headers | {"Content-Type": "application/octet-stream"}
+    first = web.post("/v1/models?name=secretname", data=model, headers=octets)
+    data = web.post(
+        "/v1/datasets", data=b"a,b,c,d\n1,2,3,4\n", headers=headers | {"Content-Type": "text/csv"}
+    )
+    asked = {"model": "secretname", "method": "gradient", "inputs": INPUTS}
+    job = web.post("/v1/jobs", json=asked, headers=headers | {"Prefer": "wait=30", "Idempotency-Key": "one"})
+    assert job.json["state"] == "succeeded"
+    return {"new": (first.status_code, data.status_code), "models": first.json["id"], "datasets": data.json["id"],
+            "jobs": job.json["id"], "cached": job.json["cached"]}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def owned(web, keys, mlp_bytes) -> dict[str, Any]:
+    return made(web, keys["acmecorp"], mlp_bytes)
+
+
+def operations(web: FlaskClient) -> list[tuple[str, str]]:
+    return [(p, m) for p, path in web.get("/openapi.json").json["paths"].items() for m in path]
+
+
+def ask(web: FlaskClient, path: str, method: str, id: str, headers: dict[str, str]) -> tuple[int, str]:
+    """Return an answer, without what differs from one request to the next and the id that was asked for."""
+    address = re.sub(r"\{(ref|id)\}", id, path).format(item=0, name="gradient", view="x", format="png")
+    answer = web.open(
+        address, method=method, headers=headers, json={} if method in ("post", "put", "patch") else None
+    )
+    text = answer.get_data(as_text=True).replace(id, "ID")
+    return answer.status_code, re.sub(r"urn:uuid:[0-9a-f-]+", "", text)
+
+
+NOWHERE = {"jobs": "01a1fa8c-6374-7add-b029-a66e1784518e", "models": "0" * 64, "datasets": "0" * 64}
+
+
+def test_every_route_answers_of_anothers_things_as_of_none(web, keys, owned):
+    walked = 0
+    for path, method in operations(web):
+        noun = path.split("/")[2] if path.startswith("/v1/") else ""
+        if "{" not in path or noun not in NOWHERE:
+            continue
+        there = ask(web, path, method, owned[noun], keys["zetacorp"])
+        assert there == ask(web, path, method, NOWHERE[noun], keys["zetacorp"]), (method, path)
+        assert there[0] in (404, 422), (method, path, there)
+        walked += 1
+    assert walked >= 11
+    # and whatever was tried, it is all still there
+    for noun in NOWHERE:
+        assert web.get(f"/v1/{noun}/{owned[noun]}", headers=keys["acmecorp"]).status_code == 200
+    assert web.get(f"/v1/jobs/{owned['jobs']}/result", headers=keys["acmecorp"]).status_code == 200
+
+
+def test_lists_and_figures_name_nobody(web, keys, owned):
+    secrets = [owned["models"], owned["datasets"], owned["jobs"], "secretname", "acmecorp"]
+    for path, method in operations(web):
+        if method != "get" or "{" in path:
+            continue
+        text = web.get(path, headers=keys["zetacorp"]).get_data(as_text=True)
+        assert not [s for s in secrets if s in text], path
+    assert b"onnxplain_jobs" in web.get("/metrics", headers=keys["zetacorp"]).data
+
+
+BODIES = [
+    {"model": "models"}, {"model": "name"}, {"inputs": {"dataset": "datasets"}},
+    {"params": {"background": {"dataset": "datasets"}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", BODIES, ids=json.dumps)
+def test_a_job_cannot_be_made_of_anothers_things(web, keys, owned, changes):
+    def filled(known: dict[str, str]) -> str:
+        body = json.dumps({"model": "none", "method": "kernel_shap", "inputs": INPUTS} | changes)
+        return re.sub(r'"(models|datasets|name)"', lambda m: f'"{known[m[1]]}"', body)
+
+    def asked(known: dict[str, str]) -> tuple[int, str]:
+        answer = web.post(
+            "/v1/jobs", data=filled(known), content_type="application/json", headers=keys["zetacorp"]
+        )
+        text = answer.get_data(as_text=True)
+        for value in known.values():
+            text = text.replace(str(value), "ID")
+        return answer.status_code, re.sub(r"urn:uuid:[0-9a-f-]+", "", text)
+
+    theirs = {**owned, "name": "secretname"}
+    there = asked({k: theirs[k] for k in ("models", "datasets", "name")})
+    assert there == asked({"models": "0" * 64, "datasets": "1" * 64, "name": "nosuchname"})
+    assert there[0] == 422
+
+
+def test_the_same_again_by_another_is_new_and_no_cache_tells(web, keys, owned, mlp_bytes):
+    again = made(web, keys["zetacorp"], mlp_bytes)
+    assert again["new"] == (201, 201)
+    assert again["cached"] is False
+    assert again["jobs"] != owned["jobs"]
+    assert (again["models"], again["datasets"]) == (owned["models"], owned["datasets"])
+    # one's own is remembered
+    mine = made(web, keys["zetacorp"], mlp_bytes)
+    assert (mine["new"], mine["jobs"]) == ((200, 200), again["jobs"])
+
+
+def test_what_one_removes_stays_with_the_other(web, keys, owned):
+    assert web.delete(f"/v1/jobs/{owned['jobs']}", headers=keys["acmecorp"]).status_code == 204
+    found = web.get("/v1/jobs?state=succeeded", headers=keys["zetacorp"]).json["jobs"]
+    with web.get(f"/v1/jobs/{found[0]['id']}/result.npz", headers=keys["zetacorp"]) as arrays:
+        assert arrays.status_code == 200
+    assert web.get("/v1/models/secretname", headers=keys["zetacorp"]).status_code == 200
