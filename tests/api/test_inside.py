@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from reference.attending import SelfAttention
 import explainers
 from benchmarks.networks import to_onnx
 from explainers.client import Client
+
+ROOT = Path(__file__).resolve().parents[2]
 
 CASES = {
     "top_activations": {"layer": "relu0", "top": 3, "project": "deconvnet"},
@@ -115,3 +118,24 @@ def test_the_client_asks_without_inputs(url, http, digits, finish):
         time.sleep(0.05)
 
     assert list(arrays_of(http, job)) == ["filter.conv1"]
+
+
+def test_an_uploaded_data_set_is_searched(http, digits, digits_bytes, finish):
+    file = ROOT / "examples" / "digits" / "heldout.npz"
+    made = http.post("/v1/datasets", files={"file": ("heldout.npz", file.read_bytes())})
+    assert made.status_code in (200, 201), made.text
+    params = {"layer": "relu1", "top": 4, "units": [0, 5]}
+    asked = {
+        "model": digits,
+        "method": "top_activations",
+        "params": params,
+        "inputs": {"dataset": made.json()["id"]},
+    }
+    job = finish(http.post("/v1/jobs", json=asked))
+    assert job["state"] == "succeeded", job
+
+    with np.load(file) as held:
+        wanted = explainers.explain(
+            explainers.load(digits_bytes), held["input"], "top_activations", params
+        ).arrays
+    same(arrays_of(http, job), wanted)
