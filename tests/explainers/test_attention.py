@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx.parser
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -233,3 +234,31 @@ def test_no_rollout_is_made_of_what_is_no_self_attention(name):
     with pytest.raises(InvalidRequest, match="no rollout") as e:
         attention(model, x.numpy(), rollout=True)
     assert e.value.pointer == "/params/rollout"
+
+
+def test_a_loop_s_turns_each_have_their_map():
+    rng = np.random.default_rng(0)
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        reads (float[N, 4, 6] memory, float[N, 3, 6] asked) => (float[N, 3, 6] output) {
+            output = Scan <num_scan_inputs = 1, scan_input_axes = [1], scan_output_axes = [1], body = turn
+                (float[N, 6] query) => (float[N, 6] read) <int64[1] last = {2}, int64[1] steps = {1}> {
+                    column = Unsqueeze (query, last)
+                    scores = MatMul (memory, column)
+                    weights = Softmax <axis = 1> (scores)
+                    weighted = Mul (memory, weights)
+                    read = ReduceSum <keepdims = 0> (weighted, steps)
+                }> (asked)
+        }""")
+    )
+    memory, asked = (
+        rng.normal(size=(2, 4, 6)).astype(np.float32),
+        rng.normal(size=(2, 3, 6)).astype(np.float32),
+    )
+    given = maps_of(attention(model, {"memory": memory, "asked": asked}, {"index": {"at": [0, 0]}}))
+
+    assert len(given) == 3
+    for turn, found in enumerate(given):
+        expected = softmax((memory @ asked[:, turn, :, None])[..., 0])
+        np.testing.assert_allclose(found[:, 0, 0], expected, atol=1e-5)
