@@ -14,7 +14,7 @@ from explainers.errors import InvalidRequest
 from .answers import DatasetAnswer, DatasetList
 from .context import service, tenant
 from .incoming import path_of, save_body
-from .paging import link_header, next_page
+from .paging import listed
 from .problems import Problem
 from .requests import PageQuery
 
@@ -74,9 +74,7 @@ def _file_part() -> tuple[Path, str, str]:
 def index(query: PageQuery) -> Any:
     """List the data sets, newest first."""
     page = service().datasets(tenant(), query.limit, query.cursor)
-    address = next_page(page.cursor)
-    answer = DatasetList(datasets=[DatasetAnswer.of(d) for d in page.items], next=address)
-    return answer, 200, link_header(address)
+    return listed(DatasetList, "datasets", DatasetAnswer.of, page)
 
 
 @blueprint.get("/<id>")

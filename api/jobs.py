@@ -13,7 +13,7 @@ from workers.records import JobRecord
 
 from .context import patience, service, tenant
 from .job_answers import JobAnswer, JobList, ResultAnswer
-from .paging import link_header, next_page
+from .paging import listed
 from .preferences import idempotency_key, wanted_wait
 from .requests import JobsQuery, job_request
 from .submission import as_written, read
@@ -77,9 +77,7 @@ def _ended(job: JobRecord) -> JobAnswer:
 @blueprint.doc(operation_id="list_jobs")
 def index(query: JobsQuery) -> Any:
     """List the jobs, newest first."""
-    page = service().jobs(tenant(), **query.model_dump())
-    address = next_page(page.cursor)
-    return JobList(jobs=[JobAnswer.of(j) for j in page.items], next=address), 200, link_header(address)
+    return listed(JobList, "jobs", JobAnswer.of, service().jobs(tenant(), **query.model_dump()))
 
 
 @blueprint.get("/<id>")

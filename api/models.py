@@ -17,7 +17,7 @@ from explainers.types import Card
 from .answers import ModelAnswer, ModelList, ModelSummary
 from .context import service, tenant
 from .incoming import FORM_BYTES, path_of, save_body
-from .paging import link_header, next_page
+from .paging import listed
 from .problems import Problem
 from .requests import ModelQuery, PageQuery
 from .strict_json import MalformedJson, loads
@@ -105,9 +105,7 @@ def _card_text() -> bytes | None:
 def index(query: PageQuery) -> Any:
     """List the models, newest first."""
     page = service().models(tenant(), query.limit, query.cursor)
-    address = next_page(page.cursor)
-    answer = ModelList(models=[ModelSummary.of(m) for m in page.items], next=address)
-    return answer, 200, link_header(address)
+    return listed(ModelList, "models", ModelSummary.of, page)
 
 
 @blueprint.get("/<ref>")
