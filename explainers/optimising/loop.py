@@ -47,6 +47,8 @@ class Climb:
     curve: list[Array] = field(default_factory=list)
     film: list[Arrays] = field(default_factory=list)
     film_steps: list[int] = field(default_factory=list)
+    _enough: Array = field(default_factory=lambda: np.zeros(0))
+    """What a row must reach to be taken for its best."""
     moves: Array = field(default_factory=lambda: np.zeros(0, bool))
     """Per row, whether the objective ever had a slope there."""
 
@@ -90,12 +92,13 @@ class Climb:
     def _remember(self, images: Arrays, value: Array, *, film: bool) -> None:
         if not self.steps:
             self.best = {n: x.copy() for n, x in images.items()}
-            self.best_value = value.copy()
+            self.best_value, self._enough = value.copy(), value - ROUNDING * abs(value)
         else:
             # the rate falls, so of values that rounding cannot tell apart the last one is nearest to the top
-            np.maximum(self.best_value, value, out=self.best_value)
-            better = value >= self.best_value - ROUNDING * abs(self.best_value)
+            better = value >= self._enough
             if better.any():
+                np.maximum(self.best_value, value, out=self.best_value)
+                self._enough = self.best_value - ROUNDING * abs(self.best_value)
                 for n, x in images.items():
                     np.copyto(self.best[n].T, x.T, where=better)
         self.curve.append(value)

@@ -31,9 +31,10 @@ class SquaredNorm:
 
     def take(self, x: Array, value: Array, slope: Array) -> None:
         """Take the term and its derivative."""
-        step = x * (2 * self.weight)
-        slope -= step
-        value -= 0.5 * np.vecdot(step.reshape(len(x), -1), x.reshape(len(x), -1))
+        flat = x.reshape(len(x), -1)
+        pull = flat * (2 * self.weight)
+        slope -= pull.reshape(x.shape)
+        value -= np.vecdot(pull, flat) * 0.5
 
 
 @dataclass(frozen=True)
