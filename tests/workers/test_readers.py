@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from explainers.errors import ExplainError
+from explainers.errors import ExplainError, ResourceLimit
 from workers.runner import readers
 
 LIMIT = 1 << 20
@@ -100,3 +100,13 @@ def test_what_cannot_be_read_is_refused_with_words(name):
     with pytest.raises(ExplainError) as refused:
         read(*REFUSED[name])
     assert len(refused.value.detail) > 20
+
+
+@pytest.mark.parametrize("name", ["a.png", "x.npy"])
+def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked(name):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}{name}", bytes(1 << 20))
+    with pytest.raises(ResourceLimit, match="larger than"):
+        readers.read(out, "x.zip", 2 << 20)
