@@ -137,6 +137,7 @@ class MethodAnswer(Answer):
         description="What a model must allow: derivatives, or only evaluation."
     )
     compiled: bool = Field(description="True: it can be had as an ONNX graph.")
+    searches: bool = Field(description="True: a job of it needs no inputs; those that are given are data.")
     params: dict[str, Any] = Field(description="JSON Schema of the parameters.")
 
 

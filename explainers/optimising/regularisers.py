@@ -31,10 +31,9 @@ class SquaredNorm:
 
     def take(self, x: Array, value: Array, slope: Array) -> None:
         """Take the term and its derivative."""
-        flat = x.reshape(len(x), -1)
-        pull = flat * (2 * self.weight)
-        slope -= pull.reshape(x.shape)
-        value -= np.vecdot(pull, flat) * 0.5
+        pull = x * (2 * self.weight)
+        slope -= pull
+        value -= 0.5 * np.vecdot(pull.reshape(len(x), -1), x.reshape(len(x), -1))
 
 
 @dataclass(frozen=True)
