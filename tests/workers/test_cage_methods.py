@@ -36,6 +36,18 @@ def test_a_method_needs_no_file(runner, image, method):
     assert not isinstance(found, RuntimeFailure)
 
 
+@pytest.mark.parametrize("fill", ["blur", "inpaint", "neighbour"])
+def test_a_fill_needs_no_file(runner, image, fill):
+    order = {
+        "op": "explain", "model": "m", "card": {"inputs": {"input": {"kind": "image", "layout": "NCHW"}}},
+        "method": "kernel_shap", "params": {"segments": 6, "fill": fill}, "target": {"index": 0}, "seed": 0,
+        "provider": "cpu", "threads": 1,
+    }  # fmt: skip
+    with image.open("rb") as file:
+        found = answered(lambda: runner.call(order, small_inputs("image"), [file.fileno()], watch=Watch(60)))
+    assert not isinstance(found, ExplainError)
+
+
 def answered(act):
     try:
         return act()
