@@ -109,4 +109,4 @@ def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_
         for number in range(3):
             archive.writestr(f"{number}{name}", bytes(1 << 20))
     with pytest.raises(ResourceLimit, match="larger than"):
-        readers.read(out, "x.zip", 2 << 20)
+        readers.read(io.BytesIO(out.getvalue()), "x.zip", 2 << 20)
