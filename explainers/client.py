@@ -268,7 +268,7 @@ def _parts(request: Fields, arrays: Arrays) -> list[tuple[str, tuple[str, bytes,
     parts = [("request", ("request.json", json.dumps(request).encode(), "application/json"))]
     for i, (name, a) in enumerate(arrays.items()):
         buffer = io.BytesIO()
-        np.save(buffer, a, allow_pickle=False)
+        np.save(buffer, a.astype(str) if a.dtype == object else a, allow_pickle=False)
         parts.append((name, (f"{i}.npy", buffer.getvalue(), "application/octet-stream")))
     return parts
 

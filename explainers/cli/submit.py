@@ -14,6 +14,7 @@ from explainers import registry
 from explainers.client import Client, Fields
 from explainers.errors import ExplainError
 from explainers.types import Arrays, Card, TensorSpec
+from explainers.words import names_in
 
 from .arguments import (
     arrays,
@@ -97,4 +98,5 @@ def _known(client: Client, model: str, card: Card | None) -> Fields:
     except ExplainError as e:
         if e.extra.get("status") != 404:
             raise
-    return client.upload_model(data, card)
+    beside = {n: Path(model).parent / n for n in names_in(card or Card())}
+    return client.upload_model(data, card, externals={n: p for n, p in beside.items() if p.is_file()})

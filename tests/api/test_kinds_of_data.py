@@ -82,6 +82,21 @@ def test_a_picture_of_a_text_is_drawn(http, reviews):
     assert picture.content.startswith(b"\x89PNG")
 
 
+def test_the_command_sends_the_tokenizer_and_the_text(url, tmp_path):
+    from click.testing import CliRunner
+
+    from explainers.cli.group import main
+
+    model = texts.bundle(tmp_path, "T", *[])
+    (tmp_path / "card.json").write_text(json.dumps(texts.CARD))
+    (tmp_path / "reviews.txt").write_text("\n".join(SENTENCES))
+    words = ["submit", model, "--card", tmp_path / "card.json", "--input", tmp_path / "reviews.txt", "--method",
+             "feature_ablation", "--target", 1, "--server", url]  # fmt: skip
+    done = CliRunner().invoke(main, list(map(str, words)))
+
+    assert done.exit_code == 0, done.output
+
+
 def fault(answer):
     assert answer.status_code == 422, answer.text
     return answer.json["errors"][0]["pointer"], answer.json["detail"]
