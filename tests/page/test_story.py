@@ -115,6 +115,7 @@ def test_a_method_that_searches_needs_no_input(visit, digits):
     page.locator(".field:has(label:text-is('steps')) input").fill("20")
     start(visit)
     page.wait_for_selector("img.drawing")
+    page.wait_for_function("() => !document.querySelector('main').innerText.includes('Drawing')")
     visit.shot("result-prototypes")
 
 

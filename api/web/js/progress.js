@@ -10,6 +10,7 @@ const STREAMS = 3;
 const PAUSE = 2000;
 const FINAL = ['succeeded', 'partially_succeeded', 'failed', 'cancelled'];
 let open = 0;
+let polling = 0;
 
 export function ended(job) {
   return FINAL.includes(job.state);
@@ -58,9 +59,15 @@ async function stream(job, changed, signal) {
 
 async function poll(job, changed, signal) {
   let now = job;
-  while (!ended(now) && !signal.aborted) {
-    await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
-    now = await get(`/v1/jobs/${job.id}`, signal);
-    changed(now);
+  polling += 1;
+  try {
+    while (!ended(now) && !signal.aborted) {
+      // however many jobs are watched, the service is asked twice a second
+      await new Promise((resolve) => { setTimeout(resolve, PAUSE * Math.max(1, polling / 4)); });
+      now = await get(`/v1/jobs/${job.id}`, signal);
+      changed(now);
+    }
+  } finally {
+    polling -= 1;
   }
 }

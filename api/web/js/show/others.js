@@ -7,7 +7,7 @@ import { overlay } from '../overlay.js';
 import { paint, pixel, shownImage } from '../pixels.js';
 import { heatmap } from './heatmap.js';
 
-const SKIPPED = /^(attribution|output|error|group|ice|token|embedding_gradient)\./;
+const SKIPPED = /^(attribution|output|error|group|segment|ice|token|embedding_gradient)\./;
 
 // where there are attributions the rest is drawn here; what has none, the service draws better
 export async function others(job, item, common) {

@@ -1,0 +1,103 @@
+"""The page: from the request of the list of jobs to its first paint and to its rows, with 1,000 jobs in the ledger."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from api.listening import listen
+from workers import submission
+from workers.blobs import open_blobs
+from workers.keys import LOCAL_TENANT
+from workers.ledger import jobs
+from workers.ledger.accept import accept
+from workers.ledger.database import Database
+from workers.records import Submission
+from workers.service import Service
+from workers.settings import Settings
+
+JOBS = 1000
+DIGITS = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
+PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+
+
+def rows(_threads: int, rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield the medians over rounds, each in a browser context without a cache."""
+    program = shutil.which("chromium")
+    if program is None:
+        yield {"what": "the list of jobs", "note": "not measured: chromium is not installed"}
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data=Path(folder), redis_url="redis://127.0.0.1:1/0")
+        _fill(settings)
+        with _served(settings) as url:
+            paints, lists = zip(*list(_visits(program, url, rounds))[1:], strict=True)
+    for what, found in (("first paint", paints), ("50 rows shown", lists)):
+        yield {"what": what, "jobs": JOBS, "seconds": statistics.median(found), "slowest": max(found)}
+
+
+def _fill(settings: Settings) -> None:
+    service = Service.open(settings)
+    model, _ = service.add_model(LOCAL_TENANT, DIGITS, {}, None, "digits")
+    service.close()
+    database, blobs = Database(settings.ledger_url), open_blobs(settings.blobs, settings.blob_url)
+    inputs = {"input": np.zeros((1, 1, 8, 8), np.float32)}
+    with database.write() as session:
+        for seed in range(JOBS):
+            asked = Submission(model.id, "gradient", seed=seed, inputs=inputs)
+            job = submission.prepare(model, asked, None, blobs, settings, {})
+            accept(session, job, None, "", cache=False)
+            jobs.cancel(session, job)
+    database.close()
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[str]:
+    with listen("127.0.0.1", 0) as listener:
+        descriptor = listener.fileno()
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:api.gunicorn",
+            "--bind",
+            f"fd://{descriptor}",
+        ]
+        web = subprocess.Popen(
+            command,
+            env={**os.environ, **settings.environment()},
+            pass_fds=[descriptor],
+            cwd=Path(__file__).parents[1],
+        )
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            web.terminate()
+            web.wait(20)
+
+
+def _visits(program: str, url: str, rounds: int) -> Iterator[tuple[float, float]]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for _ in range(rounds + 1):
+            page = browser.new_page()
+            page.goto(f"{url}/#/jobs")
+            page.wait_for_selector("tr[data-job]:nth-child(50)")
+            shown = page.evaluate("() => performance.now()")
+            page.wait_for_function(f"() => ({PAINTED})() > 0")
+            yield page.evaluate(PAINTED) / 1000, shown / 1000
+            page.close()
+        browser.close()
