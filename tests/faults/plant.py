@@ -195,16 +195,21 @@ class Plant:
         return job
 
     def job(self, id: str) -> dict[str, Any]:
-        """Return a job, asked for until there is an answer."""
+        """Return a job."""
+        return dict(self.get(f"/v1/jobs/{id}").json())
 
-        def asked() -> dict[str, Any] | None:
+    def get(self, path: str) -> httpx.Response:
+        """Return what lies at an address, asked for until there is an answer."""
+
+        def asked() -> httpx.Response | None:
             try:
-                answer = self.http.get(f"/v1/jobs/{id}")
+                answer = self.http.get(path)
             except httpx.HTTPError:
                 return None
-            return dict(answer.json()) if answer.status_code == 200 else None
+            return answer if answer.status_code == 200 else None
 
-        return dict(self.until(asked, 60))
+        found: httpx.Response = self.until(asked, 120)
+        return found
 
     def wait(self, id: str, seconds: float = 60.0) -> dict[str, Any]:
         """Return a job that has ended."""
@@ -212,9 +217,7 @@ class Plant:
 
     def attributions(self, id: str) -> np.ndarray:
         """Return the result of a job."""
-        answer = self.http.get(f"/v1/jobs/{id}/result.npz")
-        assert answer.status_code == 200, answer.text
-        with np.load(io.BytesIO(answer.content)) as arrays:
+        with np.load(io.BytesIO(self.get(f"/v1/jobs/{id}/result.npz").content)) as arrays:
             return np.asarray(arrays["attribution.input"])
 
     def good_job(self, seed: int) -> None:
@@ -259,7 +262,7 @@ class Plant:
 
     def figure(self, name: str, **labels: str) -> float:
         """Return a figure of /metrics, 0 where it was never counted."""
-        text = self.http.get("/metrics").text
+        text = self.get("/metrics").text
         samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
         return sum(
             s.value for s in samples if s.name == f"onnxplain_{name}" and labels.items() <= s.labels.items()

@@ -10,6 +10,8 @@ import pytest
 from reference import postgresql as server
 from sqlalchemy import select
 
+from workers.errors import LedgerUnavailable
+from workers.ledger.database import exclusive
 from workers.tables import Lease
 
 WRONG_CLOCK = """
@@ -92,6 +94,17 @@ def test_a_worker_that_was_frozen_finds_its_work_done_by_another(plant):
 def holder(plant) -> str:
     with plant.ledger.read() as session:
         return session.scalars(select(Lease.holder).where(Lease.name == "reconciler")).one()
+
+
+def test_whoever_stops_in_a_transaction_does_not_stop_the_others(plant):
+    def stop() -> None:
+        with plant.ledger.write() as session:
+            # every accept and every end of a chunk draws the window
+            exclusive(session, "draw")
+            plant.good_job(8)
+
+    with pytest.raises(LedgerUnavailable):
+        stop()
 
 
 def test_a_worker_whose_clock_is_an_hour_ahead_does_no_harm(plant, tmp_path):

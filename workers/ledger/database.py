@@ -44,6 +44,8 @@ OUTAGE = (OperationalError, InterfaceError, InternalError, NoConnection)
 PATIENCE = {
     "connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
 }  # fmt: skip
+# whoever is frozen or cut off in a transaction holds locks that all others wait for: the server ends it, and nobody waits long
+BOUNDS = "set local idle_in_transaction_session_timeout = '10s'; set local lock_timeout = '20s'"
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -141,6 +143,8 @@ class Database:
             connection = self._writer.connect()
             try:
                 connection.begin()
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(BOUNDS)
                 return connection
             except OperationalError as e:
                 connection.close()

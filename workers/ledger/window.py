@@ -53,10 +53,12 @@ def draw(session: Session, settings: Settings, queue: str) -> list[Ticket]:
 
 def _fill(session: Session, settings: Settings, lane: _Lane, size: int) -> list[Ticket]:
     tickets: list[Ticket] = []
-    if not (waiting := _waiting(session, lane)):
+    inside, most = _inside(session, lane), settings.quota_running or size
+    room = size - sum(inside.values())
+    # the common cases ask little: a window that is full, and nobody who waits
+    if room <= 0 or not (waiting := _waiting(session, lane)):
         return tickets
-    inside, turns = _inside(session, lane), _turns(session, lane)
-    room, most = size - sum(inside.values()), settings.quota_running or size
+    turns = _turns(session, lane)
     waiting = {t for t in waiting if inside.get(t, 0) < most}
     while len(tickets) < room and waiting:
         tenant = min(waiting, key=lambda t: (inside.get(t, 0), turns.get(t, 0.0), t))
