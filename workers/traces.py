@@ -139,4 +139,3 @@ def _context(parent: str | None) -> Any:
 
 def _known(about: dict[str, Any]) -> dict[str, Any]:
     return {f"onnxplain.{name}": value for name, value in about.items() if value is not None}
-

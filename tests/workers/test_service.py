@@ -76,7 +76,7 @@ def test_models_are_listed_by_pages_newest_first(quiet, model):
 
 def test_no_tenant_sees_what_is_anothers(quiet, model):
     job, _ = quiet.submit("default", ask(model))
-    for look in (quiet.job, quiet.cancel, quiet.result, quiet.manifest, quiet.events):
+    for look in (quiet.job, quiet.cancel, quiet.result, quiet.finished.manifest, quiet.events):
         with pytest.raises(NotFound):
             look("other", job.id)
     with pytest.raises(NotFound):
