@@ -38,7 +38,7 @@ def test_gunicorn_takes_its_configuration(service_stack, root):
     done = run(command, root, service_stack.settings.environment())
     assert done.returncode == 0, done.stderr
     assert re.search(r"^bind += \['0\.0\.0\.0:8000'\]$", done.stdout, re.MULTILINE)
-    assert re.search(r"^worker_class += gthread$", done.stdout, re.MULTILINE)
+    assert re.search(r"^worker_class += api\.pace\.PacedWorker$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
