@@ -6,7 +6,7 @@ COPY explainers explainers
 COPY workers workers
 COPY api api
 COPY docker/gunicorn.conf.py docker/
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c requirements.lock -e '.[api,workers,cpu]'
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c requirements.lock -e '.[api,workers,traces,cpu]'
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin onnxplain \

@@ -12,7 +12,7 @@ COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY explainers explainers
 COPY workers workers
 COPY docker/healthy.py docker/
-RUN python3 -m venv /venv && /venv/bin/pip install --no-cache-dir -c requirements.lock -e ".[workers,${RUNTIME}]"
+RUN python3 -m venv /venv && /venv/bin/pip install --no-cache-dir -c requirements.lock -e ".[workers,traces,${RUNTIME}]"
 
 FROM python
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin onnxplain \

@@ -86,7 +86,9 @@ class InputCard(Frozen):
     feature_names: list[str] | None = None
     categories: dict[str, list[str]] | None = None
     tokenizer: str | None = Field(None, description="Name of a tokenizer.json in the bundle.")
-    rate: float | None = Field(None, gt=0, description="Samples of a series, or frames of a video, in a second.")
+    rate: float | None = Field(
+        None, gt=0, description="Samples of a series, or frames of a video, in a second."
+    )
 
 
 class OutputCard(Frozen):

@@ -49,9 +49,7 @@ class Pictures:
 
     def _check(self, item: int | None) -> None:
         if item is not None and not 0 <= item < self._job.items:
-            raise NotFound(
-                f"the job has {self._job.items} items, numbered from 0; there is no item {item}"
-            )
+            raise NotFound(f"the job has {self._job.items} items, numbered from 0; there is no item {item}")
         if any(f.item == item for f in self._found.failures):
             raise Conflict(f"item {item} has no explanation: it failed")
 
