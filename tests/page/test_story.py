@@ -93,6 +93,17 @@ def test_words_are_typed_in_and_coloured(visit, files):
     visit.shot("result-words")
 
 
+def test_a_series_is_a_line_over_its_colours(visit, files):
+    upload(visit, files, "series")
+    page = visit.page
+    page.click("text=Explain with it")
+    visit.drawn()
+    page.fill("fieldset textarea", "1 -2 3 0.5")
+    start(visit)
+    page.wait_for_selector(".series .chart .main-svg .colorbar, .series .chart .main-svg .infolayer .cbbg")
+    visit.shot("result-series")
+
+
 def test_a_text_is_cut_by_the_tokenizer_of_the_bundle(visit, files):
     page = visit.to("models")
     page.set_input_files(

@@ -24,6 +24,7 @@ def write(folder: Path) -> Path:
         "outputs": {"risk": {"labels": ["stays", "leaves"]}},
     }
     _model(folder / "table.onnx", _table("x", "risk"), table)
+    _model(folder / "series.onnx", _table("signal", "risk"), {"inputs": {"signal": {"kind": "series"}}})
     words = {
         "inputs": {"ids": {"kind": "tokens", "categories": {"ids": WORDS}}},
         "outputs": {"logits": {"labels": ["no", "yes"]}},
