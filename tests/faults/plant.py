@@ -27,6 +27,7 @@ from api.listening import listen
 from workers.broker import Broker
 from workers.ledger.database import Database
 from workers.ledger.schema import upgrade
+from workers.runner.spawner import spawn
 from workers.settings import Settings
 from workers.tables import OPEN_JOB, Chunk, Event, Job
 from workers.tether import tied
@@ -91,9 +92,9 @@ class Plant:
         paths = os.pathsep.join(map(str, filter(None, [path, ROOT])))
         environment = {**os.environ, **settings.environment(), "PYTHONPATH": paths}
         # tied, so that a test run that is killed leaves nothing behind
-        return subprocess.Popen(
-            tied(command), env=environment, stdout=self.log, stderr=self.log, pass_fds=descriptors
-        )
+        # from the one thread that lasts: the tie breaks when the starting thread ends
+        whole, told = tied(command), {"env": environment, "stdout": self.log, "stderr": self.log}
+        return spawn(lambda: subprocess.Popen(whole, pass_fds=descriptors, **told))
 
     def kill_web(self) -> None:
         """Kill the web server, all of it."""
