@@ -64,7 +64,7 @@ def test_the_words_are_of_the_client_not_of_the_library():
 
 def test_the_whole_is_not_blamed_for_a_part():
     found = pointers(target={"index": "first"}, inputs={"data": 1})
-    assert found.keys() == {"/target/index", "/inputs/dataset", "/inputs/data"}
+    assert found.keys() == {"/target/index", "/inputs/dataset", "/inputs/data", "/inputs/job"}
     assert "dictionary" not in found["/target/index"]
 
 

@@ -216,7 +216,7 @@ def test_the_key_comes_from_a_file(url, tmp_path):
 
     # a service without keys is open, but a key that it does not know was meant for another one
     assert (done.exit_code, command(url, "status").exit_code) == (1, 0)
-    assert "needs a key that is known" in done.stderr
+    assert "needs a key or token that is known" in done.stderr
 
 
 def test_a_refused_job_is_a_wrong_request(url):

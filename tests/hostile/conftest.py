@@ -48,7 +48,8 @@ def model(web) -> str:
     return answer.json()["id"]
 
 
-@pytest.fixture(scope="session", autouse=True)
+# of the package: the service is shared with tests elsewhere, which upload what is large on purpose
+@pytest.fixture(scope="package", autouse=True)
 def _grows_by_little(request) -> Iterator[None]:
     """Hold the memory of worker and web processes over the whole suite to what it was at its start, and 50 MB."""
     stack = request.getfixturevalue("service_stack")
