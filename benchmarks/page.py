@@ -6,7 +6,6 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from api.cli import web
 from api.listening import listen
 from workers import submission
 from workers.blobs import open_blobs
@@ -64,27 +64,18 @@ def _fill(settings: Settings) -> None:
 @contextmanager
 def _served(settings: Settings) -> Iterator[str]:
     with listen("127.0.0.1", 0) as listener:
-        descriptor = listener.fileno()
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:api.gunicorn",
-            "--bind",
-            f"fd://{descriptor}",
-        ]
-        web = subprocess.Popen(
-            command,
+        part = web(listener)
+        server = subprocess.Popen(
+            part.command,
             env={**os.environ, **settings.environment()},
-            pass_fds=[descriptor],
+            pass_fds=part.descriptors,
             cwd=Path(__file__).parents[1],
         )
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            web.terminate()
-            web.wait(20)
+            server.terminate()
+            server.wait(20)
 
 
 def _visits(program: str, url: str, rounds: int) -> Iterator[tuple[float, float]]:

@@ -23,6 +23,7 @@ from faults.work import SLOW, SMALL, greedy_bytes, slow_job, small_inputs, small
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 
+from api.cli import web
 from api.listening import listen
 from workers.broker import Broker
 from workers.ledger.database import Database
@@ -67,18 +68,8 @@ class Plant:
 
     def start_web(self) -> subprocess.Popen[bytes]:
         """Start the web server on the socket that stays open while it is away."""
-        number = self.listener.fileno()
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:api.gunicorn",
-            "--bind",
-            f"fd://{number}",
-        ]
-        return self.start(command, None, None, number)
+        part = web(self.listener)
+        return self.start(part.command, None, None, *part.descriptors)
 
     def start(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from reference import page_models
 from reference.page_visit import Visit
 
+from api.cli import web
 from api.listening import listen
 from workers.keys import Keys
 from workers.ledger.schema import ledger
@@ -87,19 +87,10 @@ def guarded(tmp_path_factory) -> Iterator[tuple[str, str]]:
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     with listen("127.0.0.1", 0) as listener:
-        descriptor = listener.fileno()
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:api.gunicorn",
-            "--bind",
-            f"fd://{descriptor}",
-        ]
-        web = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **settings.environment()}, pass_fds=[descriptor]
+        part = web(listener)
+        server = subprocess.Popen(
+            part.command, cwd=ROOT, env={**os.environ, **settings.environment()}, pass_fds=part.descriptors
         )
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        web.terminate()
-        assert web.wait(20) == 0
+        server.terminate()
+        assert server.wait(20) == 0
