@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import onnx
-import onnx.parser
 import pytest
+from reference.prototypes import HEAD, METHOD, digit_network, parsed
 from reference.second_opinions import all_digits
 from reference.small_models import CARDS, small_inputs, small_model
 from reference.tables import with_weights
@@ -17,19 +14,10 @@ import explainers
 from explainers.errors import Cancelled, InvalidRequest
 from explainers.optimising.mixture import mixture_model
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits"
-CARD = {"inputs": {"input": {"kind": "image", "layout": "NCHW", "low": 0.0, "high": 1.0}}}
-HEAD = '<ir_version: 10, opset_import: ["" : 21]>'
-METHOD = "activation_maximization"
-
 
 @pytest.fixture(scope="module")
 def cnn():
-    return explainers.load(DIGITS / "digits.onnx", CARD)
-
-
-def parsed(text):
-    return explainers.load(onnx.parser.parse_model(f"{HEAD} {text}"))
+    return digit_network()
 
 
 # ----- targets -----

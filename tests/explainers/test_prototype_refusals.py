@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import onnx.parser
 import pytest
+from reference.prototypes import DIGITS, HEAD, METHOD, digit_network, parsed
 from reference.small_models import small_model
 
 import explainers
 from explainers.errors import InvalidRequest, TensorUnknown
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits"
-CARD = {"inputs": {"input": {"kind": "image", "layout": "NCHW", "low": 0.0, "high": 1.0}}}
-HEAD = '<ir_version: 10, opset_import: ["" : 21]>'
-METHOD = "activation_maximization"
-
 
 @pytest.fixture(scope="module")
 def cnn():
-    return explainers.load(DIGITS / "digits.onnx", CARD)
-
-
-def parsed(text):
-    return explainers.load(onnx.parser.parse_model(f"{HEAD} {text}"))
+    return digit_network()
 
 
 @pytest.fixture(scope="module")
