@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -48,26 +49,37 @@ def model(web) -> str:
     return answer.json()["id"]
 
 
-# of the package: the service is shared with tests elsewhere, which upload what is large on purpose
-@pytest.fixture(scope="package", autouse=True)
-def _grows_by_little(request) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def grown() -> Counter[str]:
+    """How much memory the processes took while something bad was sent, by kind."""
+    return Counter()
+
+
+# module by module: between two of them the same service may serve tests that upload what is large on purpose
+@pytest.fixture(scope="module", autouse=True)
+def _grows_by_little(service_stack, web, grown) -> Iterator[None]:
     """Hold the memory of worker and web processes over the whole suite to what it was at its start, and 50 MB."""
-    stack = request.getfixturevalue("service_stack")
-    request.getfixturevalue("web").get("/v1/methods")
-    before = _resident(stack)
+    web.get("/v1/methods")
+    before = _resident(service_stack, web)
     yield
-    grown = {kind: size - before[kind] for kind, size in _resident(stack).items()}
+    for kind, size in _resident(service_stack, web).items():
+        grown[kind] += size - before[kind]
     assert max(grown.values()) < 50 << 20, grown
 
 
-def _resident(stack) -> dict[str, int]:
+def _resident(stack, client: httpx.Client) -> dict[str, int]:
     """Return the bytes that the processes which never open a model hold, by kind."""
-    own = psutil.Process().children()
-    web = [p for parent in own if "gunicorn" in " ".join(parent.cmdline()) for p in (parent, *_kept(parent))]
-    worker = psutil.Process(stack.worker.pid)
-    groups = {"web": web, "worker": [worker, *_kept(worker)]}
-    assert groups["web"]
+    server, worker = _server(client.base_url.port), psutil.Process(stack.worker.pid)
+    groups = {"web": [server, *_kept(server)], "worker": [worker, *_kept(worker)]}
     return {kind: sum(p.memory_info().rss for p in processes) for kind, processes in groups.items()}
+
+
+def _server(port: int | None) -> psutil.Process:
+    """Return the process of this test run that listens on a port."""
+    own = psutil.Process().children()
+    return next(
+        p for p in own if any(c.laddr.port == port for c in p.net_connections() if c.status == "LISTEN")
+    )
 
 
 def _kept(parent: psutil.Process) -> list[psutil.Process]:
