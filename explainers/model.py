@@ -26,7 +26,7 @@ from .graph.passes.shapes import BATCH
 from .graph.passes.unfold import is_open
 from .graph.passes.unzip import unzip_maps
 from .graph.prepare import Shapes, prepare, to_ir
-from .graph.vocabulary import put_in, tokenizers
+from .graph.vocabulary import tokenizers
 from .itemwise import Axes
 from .registry import graph_of
 from .runtime import Session
@@ -47,10 +47,8 @@ def load(
     limits: Limits | None = None,
 ) -> Model:
     """Read and check a model from a path, bytes or a ModelProto; refuse what cannot be run, with the reason."""
-    proto, digest = read(source, limits)
     card = card if isinstance(card, Card) else Card.model_validate(card or {})
-    if isinstance(source, str | Path):
-        put_in(proto, {n: Path(source).parent / n for n in words.names_in(card)})
+    proto, digest = read(source, limits, list(words.names_in(card)))
     return Model(proto, digest, card)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -11,14 +12,15 @@ from google.protobuf.message import DecodeError
 from ..errors import ModelForbidden, ModelUnparseable
 from .limits import Limits
 from .passes.apart import set_apart
-from .policy import inspect
-from .weights import without_weights
+from .policy import inspect, tensors_in
+from .vocabulary import put_in
+from .weights import digest, without_weights
 
 
 def read(
-    source: str | Path | bytes | onnx.ModelProto, limits: Limits | None = None
+    source: str | Path | bytes | onnx.ModelProto, limits: Limits | None = None, tokenizers: Sequence[str] = ()
 ) -> tuple[onnx.ModelProto, str]:
-    """Return the model and the SHA-256 of its bytes; refuse what is no runnable ONNX model."""
+    """Return the model, with what lies beside its file taken in, and its SHA-256; refuse what is no runnable ONNX model."""
     limits = limits or Limits()
     data = source.SerializeToString() if isinstance(source, onnx.ModelProto) else source
     folder = None
@@ -26,10 +28,19 @@ def read(
         folder, data = Path(data).resolve().parent, _bytes_of(Path(data), limits)
     proto = parse(data, limits)
     inspect(proto, limits, external=folder is not None)
-    if folder is not None:
-        onnx.load_external_data_for_model(proto, str(folder))
+    taken_in = folder is not None and _take_in(proto, folder, tokenizers)
     check(proto)
-    return proto, hashlib.sha256(data).hexdigest()
+    # the digest of a model in parts is that of the one file which a service would make of them
+    return proto, digest(proto) if taken_in else hashlib.sha256(data).hexdigest()
+
+
+def _take_in(proto: onnx.ModelProto, folder: Path, tokenizers: Sequence[str]) -> bool:
+    """Put weights and tokenizers that lie in a folder into the model; say whether there were any."""
+    outside = [t for t in tensors_in(proto) if t.data_location == onnx.TensorProto.EXTERNAL]
+    onnx.load_external_data_for_model(proto, str(folder))
+    for tensor in outside:
+        tensor.ClearField("data_location")
+    return put_in(proto, {n: folder / n for n in tokenizers}) or bool(outside)
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:

@@ -16,11 +16,12 @@ MOST = 64 << 20
 _CARRY = frozenset({"Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Cast"})
 
 
-def put_in(proto: onnx.ModelProto, files: Mapping[str, Path]) -> None:
-    """Put tokenizers that lie in files into the model's metadata; a file that is not there is left out."""
-    for name, path in files.items():
-        if path.is_file() and path.stat().st_size <= MOST:
-            keep(proto, name, path.read_bytes())
+def put_in(proto: onnx.ModelProto, files: Mapping[str, Path]) -> bool:
+    """Put tokenizers that lie in files into the model's metadata; a file that is not there is left out; say if any was."""
+    there = {n: path for n, path in files.items() if path.is_file() and path.stat().st_size <= MOST}
+    for name, path in there.items():
+        keep(proto, name, path.read_bytes())
+    return bool(there)
 
 
 def keep(proto: onnx.ModelProto, name: str, data: bytes) -> None:

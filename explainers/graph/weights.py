@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any
 
@@ -35,7 +36,7 @@ def without_weights(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.
 def in_parts(proto: onnx.ModelProto, whole: int = WHOLE) -> tuple[bytes, dict[str, np.ndarray]]:
     """Return the bytes of the model and, if it is larger than `whole`, its large weights apart from them."""
     if sum(size(t) for t in proto.graph.initializer) <= whole:
-        return proto.SerializeToString(), {}
+        return proto.SerializeToString(deterministic=True), {}
     heavy = [
         t
         for t in proto.graph.initializer
@@ -43,9 +44,18 @@ def in_parts(proto: onnx.ModelProto, whole: int = WHOLE) -> tuple[bytes, dict[st
     ]
     shell = _shell(proto, {t.name for t in heavy})
     shell.graph.initializer.extend(_elsewhere(t) for t in heavy)
-    return shell.SerializeToString(), {
+    return shell.SerializeToString(deterministic=True), {
         t.name: np.frombuffer(t.raw_data, _NUMPY[t.data_type]).reshape(t.dims) for t in heavy
     }
+
+
+def digest(proto: onnx.ModelProto, whole: int = WHOLE) -> str:
+    """Return the SHA-256 of the model's bytes; of one that is larger than `whole`, of its shell and then its weights."""
+    shell, weights = in_parts(proto, whole)
+    seen = hashlib.sha256(shell)
+    for values in weights.values():
+        seen.update(values.data)
+    return seen.hexdigest()
 
 
 _NUMPY: dict[int, np.dtype[Any]] = {
@@ -66,6 +76,7 @@ def _shell(proto: onnx.ModelProto, left_out: set[str]) -> onnx.ModelProto:
     light = onnx.ModelProto(
         ir_version=max(proto.ir_version, 4), opset_import=proto.opset_import, functions=proto.functions
     )
+    light.metadata_props.extend(proto.metadata_props)
     light.graph.name = proto.graph.name
     light.graph.node.extend(proto.graph.node)
     light.graph.initializer.extend(t for t in proto.graph.initializer if t.name not in left_out)

@@ -94,6 +94,16 @@ def test_data_beside_the_model_is_read(tmp_path):
     np.testing.assert_array_equal(result.outputs["y"], [[2, 2]])
 
 
+def test_the_digest_covers_data_beside_the_model(tmp_path):
+    onnx.save_model(
+        with_weight(), tmp_path / "m.onnx", save_as_external_data=True, location="w.bin", size_threshold=0
+    )
+    first = explainers.load(tmp_path / "m.onnx").id
+    assert explainers.load(tmp_path / "m.onnx").id == first
+    (tmp_path / "w.bin").write_bytes(np.full(2, 3, np.float32).tobytes())
+    assert explainers.load(tmp_path / "m.onnx").id != first
+
+
 def test_data_outside_the_models_folder_is_not_read(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "w.bin").write_bytes(bytes(8))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 import explainers
 from explainers.errors import ModelForbidden
 from explainers.graph.limits import Limits
-from explainers.graph.weights import in_parts, without_weights
+from explainers.graph.weights import digest, in_parts, without_weights
 from explainers.runtime import Session
 
 W = np.random.default_rng(0).normal(size=(200, 300)).astype(np.float32)
@@ -47,6 +48,14 @@ def test_a_model_that_is_small_enough_stays_whole() -> None:
     data, apart = in_parts(model())
     assert not apart
     assert len(data) > W.nbytes
+
+
+def test_the_digest_of_a_model_in_parts_covers_its_weights_and_its_graph() -> None:
+    others = [model() for _ in range(3)]
+    others[1].graph.initializer[0].raw_data = (W + 1).tobytes()
+    others[2].graph.node[0].name = "another"
+    assert len({digest(o, whole=1000) for o in (model(), *others)}) == 3
+    assert digest(model()) == hashlib.sha256(model().SerializeToString()).hexdigest()
 
 
 def test_the_graph_without_its_weights_is_checked_and_small() -> None:

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from PIL import Image
 
+import explainers
 from explainers.errors import ExplainError, InvalidRequest, ModelForbidden, ModelUnparseable, ResourceLimit
 from explainers.types import Card
 from workers.errors import Conflict, Gone, IdempotencyMismatch, InputUnreadable, NotFound, NotReady
@@ -180,6 +181,7 @@ def test_a_bundle_is_taken_in_and_explains_like_the_whole(quiet, bundle):
     again, new = quiet.add_model("bundles", bundle / "m.onnx", {"weights.bin": bundle / "weights.bin"}, None)
     assert (created, new, again.id) == (True, False, record.id)
     assert record.description.parameters == 4 * 8 + 8 + 8 * 3 + 3
+    assert record.id == explainers.load(bundle / "m.onnx").id
 
 
 @pytest.mark.parametrize("name", ["../weights.bin", "", "a/b", ".", "..", "w\0", "x" * 300])
