@@ -1,9 +1,11 @@
-"""Keeps a worker honest from a thread of its main process: heartbeat, dead children, and the reconciler's sweep."""
+"""Keeps a worker honest from a thread of its main process: heartbeat, deafness, dead children, the reconciler's sweep."""
 
 from __future__ import annotations
 
 import logging
 import math
+import os
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -12,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from .blobs import open_blobs
 from .errors import LedgerUnavailable
-from .ledger import leases, reconcile, uses, workers
+from .hearing import LOOK_SECONDS, Hearing
+from .ledger import counters, leases, reconcile, uses, workers
 from .ledger.database import Database, exclusive
 from .ledger.workers import Identity
 from .processes import alive
@@ -22,10 +25,11 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP_HOURS = 1.0
+DEAF = "calls wait on the broker and this worker, with slots free, has taken none for %g s; it %s"
 
 
 class Keeper(threading.Thread):
-    """The thread; `consumed()` is called by Celery's own loop and proves that it turns."""
+    """The thread; `consumed()` is called by Celery's own loop and proves that it turns, `hearing` is told of each call."""
 
     def __init__(self, settings: Settings, identity: Identity) -> None:
         super().__init__(name="keeper", daemon=True)
@@ -34,15 +38,19 @@ class Keeper(threading.Thread):
         self._database = Database(settings.ledger_url, forks=True)
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
-        self._ending = threading.Event()
+        self.hearing = Hearing(settings)
+        self._draining, self._ending, self._anew = threading.Event(), threading.Event(), threading.Event()
         self._consumed = time.monotonic()
         self._silent = -math.inf
         self._open_walls: list[str] | None = None
-        self._due = {"beat": 0.0, "sweep": 0.0, "clean": 0.0}
+        self._due = {"beat": 0.0, "listen": 0.0, "sweep": 0.0, "clean": 0.0}
 
     def consumed(self) -> None:
-        """Note that the consumer's loop turns."""
+        """Note that the consumer's loop turns; raises what makes Celery connect anew where the worker is deaf."""
         self._consumed = time.monotonic()
+        if self._anew.is_set():
+            self._anew.clear()
+            raise ConnectionError("calls wait on the broker and none arrives")
 
     def start(self) -> None:
         """Begin to tick, and meanwhile try the cage."""
@@ -63,6 +71,7 @@ class Keeper(threading.Thread):
 
     def drain(self) -> None:
         """Say that this worker is about to end."""
+        self._draining.set()
         with suppress(LedgerUnavailable), self._database.write() as session:
             workers.drain(session, self._identity.id)
 
@@ -76,6 +85,8 @@ class Keeper(threading.Thread):
     def _tick(self) -> None:
         if self._is_due("beat", self._settings.heartbeat_seconds):
             self._beat()
+        if self._is_due("listen", LOOK_SECONDS) and not self._draining.is_set():
+            self._listen()
         with self._database.write() as session:
             exclusive(session, "sweep")
             found = reconcile.dead_children(session, self._settings, self._identity.id, alive)
@@ -92,6 +103,20 @@ class Keeper(threading.Thread):
         if time.monotonic() - self._consumed < 3 * self._settings.heartbeat_seconds:
             with self._database.write() as session:
                 workers.beat(session, self._identity, self._open_walls)
+
+    def _listen(self) -> None:
+        self.hearing.look()
+        if not self.hearing.deaf:
+            return
+        with self._database.write() as session:
+            counters.add(session, "reconciled", "deaf")
+        again = self.hearing.remedy() > 1
+        remedy = "ends, to be started again" if again else "connects anew"
+        log.error(DEAF, self._settings.deaf_seconds, remedy)
+        if again:
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            self._anew.set()
 
     def _sweep(self) -> None:
         with self._database.write() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 from kombu.entity import Exchange, Queue
 
 from .ledger.window import Ticket
@@ -13,12 +13,24 @@ from .settings import Settings
 TASK = "onnxplain.explain_chunk"
 QUEUES = {"cpu": "explain.cpu", "cuda": "explain.gpu"}
 PRIORITIES = [0, 3, 6, 9]
+SEPARATOR = ":"
+
+
+class Forgetful(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Keeps a worker that loses its broker from sending again what it holds: the ledger sees to that."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Mark the channel that was just opened."""
+        consumer.connection.default_channel.do_restore = False
 
 
 def create_app(settings: Settings) -> Celery:
     """Return the Celery application of these settings."""
     app = Celery("onnxplain", broker=broker_url(settings.redis_url or ""), set_as_current=False)
     app.conf.update(_config(settings))
+    app.steps["consumer"].add(Forgetful)
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def explain_chunk(chunk: int) -> None:
@@ -34,6 +46,19 @@ def send(app: Celery, ticket: Ticket) -> None:
     app.send_task(TASK, [ticket.chunk], queue=QUEUES[ticket.queue], priority=ticket.level, ignore_result=True)
 
 
+def lists(settings: Settings) -> list[str]:
+    """Return the broker's lists on which calls wait for this provider, the urgent ones first."""
+    name = settings.key_prefix + QUEUES[settings.provider]
+    return [f"{name}{SEPARATOR}{level}" if level else name for level in PRIORITIES]
+
+
+def in_hand() -> int:
+    """Return how many calls this worker's main process has taken that have not ended."""
+    from celery.worker import state
+
+    return len(state.reserved_requests)
+
+
 def broker_url(url: str) -> str:
     """Return a Redis URL as Celery writes it, which differs for unix sockets."""
     if not url.startswith("unix://"):
@@ -44,7 +69,6 @@ def broker_url(url: str) -> str:
 
 def _config(settings: Settings) -> dict[str, Any]:
     exchange: Any = Exchange("onnxplain", type="direct")  # type: ignore[no-untyped-call]
-    visible = max(3600, 2 * settings.time_limit + 300)
     return {
         "task_queues": [_queue(name, exchange) for name in QUEUES.values()],
         "task_default_queue": QUEUES["cpu"],
@@ -81,8 +105,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "broker_connection_timeout": 2,
         "broker_pool_limit": 4,
         "broker_pool_acquire_timeout": 2,
-        "visibility_timeout": visible,
-        "broker_transport_options": _transport(settings, visible),
+        "broker_transport_options": _transport(settings),
         "worker_pool_restarts": False,
         "worker_eta_task_limit": 100,
     }
@@ -92,21 +115,20 @@ def _queue(name: str, exchange: Any) -> Any:
     return Queue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
 
 
-def _transport(settings: Settings, visible: int) -> dict[str, Any]:
+def _transport(settings: Settings) -> dict[str, Any]:
     timeouts: dict[str, Any] = {} if _on_socket(settings) else {"socket_keepalive": True}
     return timeouts | {
-        "visibility_timeout": visible,
+        # an acknowledgement that the broker does not take would never give its slot back, and the ledger needs none
+        "ack_emulation": False,
         "queue_order_strategy": "priority",
         "priority_steps": PRIORITIES,
-        "sep": ":",
+        "sep": SEPARATOR,
         "global_keyprefix": settings.key_prefix,
         "socket_connect_timeout": 5,
         "socket_timeout": 30,
         "retry_on_timeout": True,
         "health_check_interval": 25,
         "client_name": "onnxplain",
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 1,
     }
 
 

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Age from which a published, unclaimed chunk is published again."
     )
     heartbeat_seconds: float = Field(5.0, gt=0, description="How often a worker says that it consumes.")
+    deaf_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="How long calls may wait while a worker takes none, before it connects anew; twice as long: it ends.",
+    )
     drain_seconds: float = Field(
         30.0, gt=0, description="How long a stopping worker lets a chunk run before giving it back."
     )

@@ -64,8 +64,13 @@ class Program:
 
     def _ready(self, sender: Any, **_: Any) -> None:
         self._keeper = Keeper(self._settings, self._identity)
+        signals.task_received.connect(self._received, weak=False)
         sender.timer.call_repeatedly(self._settings.heartbeat_seconds, self._keeper.consumed)
         self._keeper.start()
+
+    def _received(self, **_: Any) -> None:
+        if self._keeper is not None:
+            self._keeper.hearing.heard()
 
     def _shutting_down(self, **_: Any) -> None:
         if self._keeper is not None:

@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 QUICK: dict[str, Any] = {
     "slots": 1, "lease_seconds": 4.0, "renew_seconds": 0.5, "tick_seconds": 0.2, "reconcile_seconds": 0.5,
     "republish_seconds": 2.0, "heartbeat_seconds": 0.5, "cancel_seconds": 1.0, "drain_seconds": 1.0, "chunk_seconds": 0.5,
+    "deaf_seconds": 3.0,
 }  # fmt: skip
 FINAL = {"succeeded", "partially_succeeded", "failed", "cancelled"}
 

@@ -7,8 +7,13 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from workers.queue import create_app
+from sqlalchemy import select
+
+from workers.ledger.database import Database
+from workers.ledger.window import Ticket
+from workers.queue import create_app, send
 from workers.settings import Settings
+from workers.tables import OPEN_CHUNK, Chunk
 
 
 class Proxy:
@@ -95,10 +100,12 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def deliver_again(settings: Settings) -> None:
-    """Do what another application on this broker would do, to which a call is lost after no time at all."""
+def deliver_again(settings: Settings, ledger: Database) -> None:
+    """Send every call that is with the broker or a worker once more, as a broker or a publisher may that is unsure."""
+    with ledger.read() as session:
+        out = select(Chunk).where(Chunk.state.in_(OPEN_CHUNK), Chunk.published.is_not(None))
+        tickets = [Ticket(c.id, c.queue, c.level) for c in session.scalars(out)]
     app = create_app(settings)
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "visibility_timeout": 0}
-    with app.connection_for_read() as connection:
-        connection.default_channel.qos.restore_visible(num=100, interval=1)
+    for ticket in tickets:
+        send(app, ticket)
     app.close()

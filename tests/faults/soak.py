@@ -110,7 +110,7 @@ class Soak:
             "the broker frozen": self._freeze_broker,
             "the network cut": self._cut,
             "connections dropped": plant.proxy.drop,
-            "calls delivered twice": lambda: deliver_again(plant.settings),
+            "calls delivered twice": lambda: deliver_again(plant.settings, plant.ledger),
         }
         return found | ({"the ledger stopped": self._stop_ledger} if self._cluster else {})
 

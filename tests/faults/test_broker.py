@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 import redis
-from faults.plant import Plant
 from faults.proxy import deliver_again
+from sqlalchemy import func, select
+
+from workers.tables import Chunk
 
 
-@pytest.fixture
-def plant():
-    """A service for each test; at its end the ledger holds what was accepted, and nothing is open."""
-    # short: the web server's unix sockets and the broker's lie below it
-    with tempfile.TemporaryDirectory(prefix="oxp-fault-", ignore_cleanup_errors=True) as folder:
-        plant = Plant(Path(folder))
-        try:
-            yield plant
-            plant.until(lambda: plant.jobs() == {"all": len(plant.accepted), "open": 0}, 60)
-        finally:
-            plant.stop()
+@pytest.fixture(scope="module")
+def plant(build):
+    """One service for all: the faults follow each other, as they do where a broker is ill."""
+    return build()
+
+
+@pytest.fixture(autouse=True)
+def _keeps_account(plant):
+    """After each fault the ledger holds what was accepted, and nothing is open."""
+    yield
+    plant.until(lambda: plant.jobs() == {"all": len(plant.accepted), "open": 0}, 60)
 
 
 @pytest.fixture
@@ -36,8 +36,34 @@ def begin(plant, seed: int) -> dict[str, int]:
     return {plant.submit_small(seed + i): seed + i for i in range(5)}
 
 
-def test_a_frozen_broker_holds_up_no_accept_and_loses_nothing(plant):
+def freeze(plant) -> None:
     plant.broker.process.send_signal(signal.SIGSTOP)
+
+
+def stop(plant) -> None:
+    plant.broker.process.terminate()
+    plant.broker.process.wait()
+
+
+def kill(plant) -> None:
+    plant.broker.process.kill()
+    plant.broker.process.wait()
+
+
+def forget(plant) -> None:
+    kill(plant)
+    for file in (plant.settings.data / "broker").rglob("*.aof*"):
+        file.unlink()
+
+
+def parts_done(plant, job: str) -> int:
+    with plant.ledger.read() as session:
+        done = select(func.count()).where(Chunk.job == job, Chunk.state == "succeeded")
+        return session.scalars(done).one()
+
+
+def test_a_frozen_broker_holds_up_no_accept_and_loses_nothing(plant):
+    freeze(plant)
     jobs = begin(plant, 100)
     assert plant.jobs()["open"] == 5
     assert not plant.ready()["broker"]
@@ -50,17 +76,30 @@ def test_a_frozen_broker_holds_up_no_accept_and_loses_nothing(plant):
 @pytest.mark.parametrize("forgets", [False, True], ids=["with its log", "without its log"])
 def test_a_restarted_broker(plant, forgets):
     running = plant.submit_slow(seed=200 + forgets)
-    plant.broker.process.kill()
-    plant.broker.process.wait()
+    (forget if forgets else kill)(plant)
     jobs = begin(plant, 210 + 10 * forgets)
-    for file in (plant.settings.data / "broker").rglob("*.aof*") if forgets else ():
-        file.unlink()
     plant.revive()
     plant.good_job(240 + forgets)
     plant.check_done(jobs)
     assert plant.wait(running)["state"] == "succeeded"
     plant.check_once([running])
     assert plant.figure("publish_failures_total") + plant.figure("reconciled_total", kind="republished") > 0
+
+
+def test_a_broker_that_is_lost_again_and_again_is_found_again_each_time(plant):
+    for seed, lose in enumerate([freeze, kill, stop, forget, kill, freeze], 700):
+        running = plant.submit_slow(seed, repeat=4)
+        done = parts_done(plant, running)
+        lose(plant)
+        # whoever ends a part meanwhile cannot acknowledge it
+        plant.until(lambda: parts_done(plant, running) > done, 30)  # noqa: B023
+        plant.broker.process.send_signal(signal.SIGCONT)
+        plant.revive()
+        plant.good_job(seed + 100)
+        assert plant.wait(running)["state"] == "succeeded"
+        plant.check_once([running])
+    # found again by itself: nobody had to notice that it was deaf
+    assert plant.figure("reconciled_total", kind="deaf") == 0
 
 
 def test_connections_that_are_killed_are_made_again(plant, client):
@@ -93,7 +132,7 @@ def test_a_full_broker_takes_no_call_and_the_ledger_keeps_the_job(plant, client)
 def test_a_call_that_is_delivered_twice_is_seen_and_dropped(plant):
     before = plant.figure("duplicate_deliveries_total")
     running = plant.submit_slow(seed=600)
-    deliver_again(plant.settings)
+    deliver_again(plant.settings, plant.ledger)
     plant.good_job(610)
     assert plant.wait(running)["state"] == "succeeded"
     plant.check_once([running])
