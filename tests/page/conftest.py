@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,8 +12,7 @@ import pytest
 from reference import page_models
 from reference.page_visit import Visit
 
-from api.cli import web
-from api.listening import listen
+from benchmarks.page import served
 from workers.keys import Keys
 from workers.ledger.schema import ledger
 from workers.settings import Settings
@@ -82,15 +79,3 @@ def guarded(tmp_path_factory) -> Iterator[tuple[str, str]]:
         _, key = Keys(database).create("acme", "", ["read", "submit", "models"])
     with served(settings) as address:
         yield address, key
-
-
-@contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    with listen("127.0.0.1", 0) as listener:
-        part = web(listener)
-        server = subprocess.Popen(
-            part.command, cwd=ROOT, env={**os.environ, **settings.environment()}, pass_fds=part.descriptors
-        )
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.terminate()
-        assert server.wait(20) == 0

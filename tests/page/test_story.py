@@ -147,35 +147,3 @@ def test_one_class_against_another_is_a_job_of_its_own(visit, digits):
     page.wait_for_url(lambda address: "/jobs/" in address and address != first)
     visit.result()
     assert "Explained is the difference of class" in page.inner_text("main")
-
-
-def test_methods_are_compared_on_one_input(visit, digits):
-    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0-3")
-    start(visit)
-    job = page.url.rpartition("/")[2].partition("?")[0]
-    visit.to(f"compare?jobs={job}")
-    page.select_option(".compare form select >> nth=0", "occlusion")
-    page.click("text=Add beside")
-    page.wait_for_selector(".compared figure:nth-child(2) canvas")
-    assert page.locator("td.number").count() == 4
-    visit.shot("compare")
-
-
-def test_results_are_taken_away(visit, digits, tmp_path):
-    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0")
-    start(visit)
-    files = [
-        "Report (HTML)",
-        "Arrays (npz)",
-        "Manifest",
-        "Account (JSON)",
-        "Explanation as an ONNX graph",
-        "Save SVG",
-    ]
-    for name in files:
-        with page.expect_download() as download:
-            page.click(f"button:has-text('{name}')")
-        download.value.save_as(tmp_path / name)
-    assert {name: (tmp_path / name).stat().st_size > 300 for name in files} == dict.fromkeys(files, True)
-    assert "<script" not in (tmp_path / "Report (HTML)").read_text()
-    assert "onnxplain submit" in page.locator("details:has(summary:text-is('Command line'))").text_content()

@@ -153,6 +153,44 @@ def test_a_gallery_of_500_scrolls_and_sorts(visit, http, digits):
     page.wait_for_function("() => location.hash.includes('item=')")
 
 
+def test_a_gallery_is_filtered_and_follows_the_item(visit, http, done):
+    account = http.get(f"/v1/jobs/{done}/result").json()["account"]
+    page = visit.to(f"jobs/{done}")
+    visit.result()
+    tiles = page.locator(".gallery li button")
+    assert tiles.count() == 16
+    page.click("text=Next item")
+    page.wait_for_selector(".gallery button[data-item='1'][aria-current=true]")
+    assert page.locator(".gallery [aria-current]").count() == 1
+    least = sorted(account["score"])[10]
+    field(page, "Score at least").fill(str(least))
+    page.keyboard.press("Tab")
+    assert items(tiles) == [i for i, score in enumerate(account["score"]) if score >= least]
+    field(page, "Score at least").fill("")
+    page.keyboard.press("Tab")
+    page.select_option("select:has(option[value=agree])", "low")
+    assert items(tiles) == sorted(range(16), key=account["score"].__getitem__)
+    field(page, "Agreement at most").fill("0.9")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".gallery .label:has-text('agrees')")
+    agreed = [
+        float(t) for t in re.findall(r"agrees (−?[\d.]+)", page.inner_text(".gallery").replace("−", "-"))
+    ]
+    assert 0 < len(agreed) == tiles.count() < 16
+    assert max(agreed) <= 0.9
+    chosen = str(account["index"][0])
+    page.select_option("select:has(option:text-is('all'))", chosen)
+    assert {account["index"][i] for i in items(tiles)} <= {account["index"][0]}
+
+
+def items(tiles) -> list[int]:
+    return tiles.evaluate_all("(all) => all.map((t) => Number(t.dataset.item))")
+
+
+def field(page, name: str):
+    return page.locator(f".field:has(label:text-is('{name}')) input")
+
+
 def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser, guarded):
     url, key = guarded
     visiting = Visit(browser, url)

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images" / "page"
 AXE = ROOT / "tests" / "page" / "vendor" / "axe.min.js"
@@ -61,13 +64,11 @@ class Visit:
         """Take a picture for the docs, where ONNXPLAIN_SCREENSHOTS=1 asks for them."""
         if not os.environ.get("ONNXPLAIN_SCREENSHOTS"):
             return
-        from PIL import Image
-
         IMAGES.mkdir(parents=True, exist_ok=True)
         path = IMAGES / f"{name}.png"
         self.page.wait_for_timeout(700)  # charts and pictures that come into sight
         self.page.screenshot(path=path, full_page=True)
-        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+        _small(Image.open(path).convert("RGB")).save(path, optimize=True)
 
     def barriers(self) -> list[str]:
         """Return what axe-core calls serious or critical, with where it is."""
@@ -84,3 +85,15 @@ class Visit:
     def close(self) -> None:
         """Close the tab."""
         self._context.close()
+
+
+def _small(image: Image.Image) -> Image.Image:
+    """Return the picture in 256 colours: the most frequent as they are, the rest so that rare ones, as of a bar, are kept."""
+    colours = sorted(image.getcolors(1 << 24), reverse=True)
+    common, rare = [c for _, c in colours[:96]], [c for _, c in colours[96:]]
+    if not rare:
+        return image.quantize(len(common))
+    each_once = Image.fromarray(np.array([rare], np.uint8)).quantize(160)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([v for colour in common for v in colour] + each_once.getpalette()[: 3 * 160])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)

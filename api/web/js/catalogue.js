@@ -26,6 +26,11 @@ export async function datasets(signal) {
   return (await get('/v1/datasets?limit=200', signal)).datasets;
 }
 
+// prototypes and maps of layers are no explanation of an input
+export function explainsInputs(method) {
+  return method !== undefined && method.family !== 'prototype';
+}
+
 export function paperLink(text) {
   const arxiv = /arXiv:(\d{4}\.\d{4,5})/.exec(text);
   return arxiv && `https://arxiv.org/abs/${arxiv[1]}`;

@@ -43,5 +43,6 @@ export function plotlyScale(name = NAMES[0]) {
   return MAPS[name].map((hex, i, all) => [1 - i / (all.length - 1), `#${hex}`]).reverse();
 }
 
-export const FOR = '#b2182b';
-export const AGAINST = '#2166ac';
+// both stand out by 3 : 1 and more on light and on dark ground
+export const FOR = '#d6604d';
+export const AGAINST = '#4393c3';

@@ -19,9 +19,10 @@ function question(job) {
 
 export function curl(job, origin, key) {
   const { target, ...asked } = question(job);
-  const body = JSON.stringify({ ...asked, ...(target ? { target } : {}), inputs: { job: job.id } });
+  const parts = Object.entries({ ...asked, ...(target ? { target } : {}), inputs: { job: job.id } });
+  const body = `{${parts.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(',\n ')}}`;
   const shown = key ? ' -H "Authorization: Bearer $KEY"' : '';
-  return `curl -s${shown} --json ${quoted(body)} ${origin}/v1/jobs`;
+  return `curl -s${shown} -H 'Content-Type: application/json' ${origin}/v1/jobs -d ${quoted(body)}`;
 }
 
 export function cli(job, origin, key) {

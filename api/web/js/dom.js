@@ -41,10 +41,12 @@ export function button(words, onclick, kind = '') {
 }
 
 export function table(caption, heads, rows) {
+  // the head of a column of numbers stands above them, at the right
+  const numeric = (i) => rows[0]?.children[i]?.classList.contains('number') && 'number';
   return h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption },
     h('table', {},
       h('caption', {}, caption),
-      h('thead', {}, h('tr', {}, heads.map((head) => h('th', { scope: 'col' }, head)))),
+      h('thead', {}, h('tr', {}, heads.map((head, i) => h('th', { scope: 'col', class: numeric(i) }, head)))),
       h('tbody', {}, rows)));
 }
 

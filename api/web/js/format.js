@@ -27,10 +27,16 @@ export function time(text) {
   return text ? new Date(text).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' }) : '–';
 }
 
-export function shape(spec) {
+// the axis of the items, which what comes out names as what goes in does
+export function shape(spec, items = null) {
   if (!spec.shape) return 'any shape';
   if (!spec.shape.length) return 'one value';
-  return spec.shape.map((d, i) => (i === spec.batch_axis ? 'items' : d ?? 'any')).join(' × ');
+  return spec.shape.map((d, i) => (i === spec.batch_axis || (items !== null && d === items) ? 'items' : d ?? 'any')).join(' × ');
+}
+
+export function itemsAxis(model) {
+  const [first] = model.inputs.filter((s) => s.shape && s.batch_axis !== null && typeof s.shape[s.batch_axis] === 'string');
+  return first ? first.shape[first.batch_axis] : null;
 }
 
 export function words(name) {

@@ -11,33 +11,38 @@ const MOST = 600;
 const ORDERS = [['item', 'as they came'], ['high', 'score, high first'], ['low', 'score, low first'], ['agree', 'agreement, low first']];
 
 export function gallery(job, items, show, current) {
-  const state = { order: 'item', of: '', agreement: null };
+  const state = { order: 'item', of: '', least: null, most: null, agreement: null };
   const grid = h('ul', { class: 'gallery' });
   const told = h('p', { class: 'help', role: 'status' });
   const sight = new IntersectionObserver((seen) => seen.filter((s) => s.isIntersecting).forEach((s) => { sight.unobserve(s.target); load(s.target, items); }), { rootMargin: '200px' });
-  const draw = () => {
+  const draw = async () => {
+    if ((state.order === 'agree' || state.most !== null) && !state.agreement) await compute(job, items, state, told);
     sight.disconnect();
     const list = chosen(job, state);
-    fill(told, `${number(list.length)} items${list.length > MOST ? `, the first ${number(MOST)} are shown` : ''}.`, state.agreement && ' Agreement: how alike an item ranks its parts to the mean of its class, from −1 to 1.');
-    fill(grid, list.slice(0, MOST).map((item) => tile(job, items, item, state, show, current, sight)));
-  };
-  const order = async (event) => {
-    state.order = event.target.value;
-    if (state.order === 'agree' && !state.agreement) await compute(job, items, state, told);
-    draw();
+    fill(told, `${number(list.length)} of ${number(job.items)} items${list.length > MOST ? `, the first ${number(MOST)} are shown` : ''}.`, state.agreement && ' Agreement: how alike an item ranks its parts to the mean of its class, from −1 to 1.');
+    fill(grid, list.slice(0, MOST).map((item) => tile(job, item, state, show, current, sight)));
   };
   draw();
-  return h('div', {}, h('div', { class: 'fields' },
-    field('Order', select(ORDERS.filter(([key]) => key !== 'agree' || !tooLarge(job)), 'item', order)),
-    classes(job).length > 1 && field('Class', select([['', 'all'], ...classes(job)], '', (e) => { state.of = e.target.value; draw(); }))), told, grid);
+  return { place: h('div', {}, filters(job, state, draw), told, grid), mark: (item) => mark(grid, item) };
+}
+
+function filters(job, state, draw) {
+  const set = (part, read) => (event) => { state[part] = read(event.target.value); draw(); };
+  const bound = (part) => h('input', { type: 'number', step: 'any', placeholder: 'any', onchange: set(part, (v) => (v === '' ? null : Number(v))) });
+  const large = tooLarge(job);
+  const orders = ORDERS.map(([key, words]) => [key, words, large && key === 'agree']);
+  return h('div', { class: 'fields' },
+    field('Order', select(orders, 'item', set('order', String)), large ? 'Agreement is not worked out here: the job has too many numbers for a browser. Take the arrays away for it.' : ''),
+    classes(job).length > 1 && field('Class', select([['', 'all'], ...classes(job)], '', set('of', String))),
+    field('Score at least', bound('least')), !large && field('Agreement at most', bound('most')));
 }
 
 async function compute(job, items, state, told) {
   fill(told, 'Fetching all items…');
   try {
-    state.agreement = await agreements(job, items);
+    state.agreement = await agreements(job, items, (done) => fill(told, `Fetched ${number(done)} of ${number(job.items)} items…`));
   } catch (error) {
-    state.order = 'item';
+    Object.assign(state, { order: 'item', most: null });
     told.after(shown(error));
   }
 }
@@ -51,24 +56,25 @@ function nameOf(job, index) {
   return job.labels?.[index] ? `class ${job.labels[index]}` : `class ${index}`;
 }
 
-function chosen(job, { order, of, agreement }) {
-  const all = Array.from({ length: job.items }, (_, i) => i).filter((i) => of === '' || String(job.account.index[i]) === of);
+function chosen(job, { order, of, least, most, agreement }) {
   const score = (i) => job.account.score[i] ?? -Infinity;
+  const all = Array.from({ length: job.items }, (_, i) => i).filter((i) => (of === '' || String(job.account.index[i]) === of)
+    && (least === null || score(i) >= least) && (most === null || (agreement?.[i] ?? 2) <= most));
   const orders = { item: () => 0, high: (a, b) => score(b) - score(a), low: (a, b) => score(a) - score(b), agree: (a, b) => (agreement?.[a] ?? 2) - (agreement?.[b] ?? 2) };
   return all.sort(orders[order]);
 }
 
-function tile(job, items, item, state, show, current, sight) {
+function tile(job, item, state, show, current, sight) {
   const index = job.account.index[item];
-  const words = [`${item}`, index >= 0 && index !== undefined ? nameOf(job, index) : null, number(job.account.score[item]), state.agreement ? `agrees ${number(state.agreement[item])}` : null].filter(Boolean);
-  const pick = (event) => {
-    event.currentTarget.closest('ul').querySelector('[aria-current]')?.removeAttribute('aria-current');
-    event.currentTarget.setAttribute('aria-current', 'true');
-    show(item);
-  };
-  const press = h('button', { type: 'button', 'data-item': item, 'aria-current': item === current() ? 'true' : null, onclick: pick }, h('span', { class: 'frame' }), h('span', { class: 'label' }, words.join(' · ')));
+  const words = [`item ${item}`, index >= 0 && index !== undefined ? nameOf(job, index) : null, `score ${number(job.account.score[item])}`, state.agreement ? `agrees ${number(state.agreement[item])}` : null].filter(Boolean);
+  const press = h('button', { type: 'button', title: words.join(', '), 'data-item': item, 'aria-current': item === current() ? 'true' : null, onclick: () => show(item) }, h('span', { class: 'frame' }), words.map((line) => h('span', { class: 'label' }, line)));
   sight.observe(press);
   return h('li', {}, press);
+}
+
+function mark(grid, item) {
+  grid.querySelector('[aria-current]')?.removeAttribute('aria-current');
+  grid.querySelector(`[data-item="${item}"]`)?.setAttribute('aria-current', 'true');
 }
 
 async function load(press, items) {

@@ -1,6 +1,5 @@
 // One item at length: its pictures, the prediction, the account and the layers.
 
-import { axesOf, cardOf, formOf } from './axes.js';
 import { h } from './dom.js';
 import { accountTable } from './show/account.js';
 import { bars } from './show/bars.js';
@@ -11,7 +10,7 @@ import { others } from './show/others.js';
 import { prediction } from './show/prediction.js';
 import { series } from './show/series.js';
 import { words } from './show/words.js';
-import { named } from './tensor.js';
+import { subjects } from './subject.js';
 
 const DRAW = { image, words, series, bars, heatmap };
 
@@ -20,7 +19,7 @@ export async function itemView(job, item, common) {
   // a method that searches for inputs of its own has nothing to say of an item
   if (!item.arrays.length && !item.failure) return h('section', {}, h('h2', {}, 'The account'), accountTable(item, job.account));
   if (item.failure) return [heading, h('p', { class: 'warning' }, `No explanation: ${item.failure.detail}`)];
-  const shown = named(item.arrays, 'attribution.').map((tensor) => section(job, item, tensor, common));
+  const shown = subjects(job, item, common).map(section);
   return [
     heading, await Promise.all(shown), await others(job, item, common),
     h('div', { class: 'two' },
@@ -30,11 +29,6 @@ export async function itemView(job, item, common) {
   ];
 }
 
-async function section(job, item, tensor, common) {
-  const given = item.inputs.find((t) => t.name === tensor.name);
-  const card = cardOf(common.card, tensor.name);
-  const axes = axesOf(card, tensor.shape);
-  const form = given?.datatype.startsWith('INT') && tensor.shape.length === 1 && card.kind !== 'tabular' ? 'words' : formOf(card, axes, tensor.shape);
-  const subject = { job, item, tensor, given, card, axes, whole: common.card, picture: common.pictures.includes(tensor.name) };
-  return h('section', { class: `shown ${form}` }, h('h3', {}, 'What counted', ' in ', h('code', {}, tensor.name)), await DRAW[form](subject));
+async function section(subject) {
+  return h('section', { class: `shown ${subject.form}` }, h('h3', {}, 'What counted', ' in ', h('code', {}, subject.tensor.name)), await DRAW[subject.form](subject));
 }

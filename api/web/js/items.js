@@ -16,7 +16,18 @@ export function itemsOf(job, signal) {
     return kept.get(item);
   };
   const batched = batches(kept, fetched);
-  return { one, batched, kept, common: () => common };
+  return { one, batched, all: (told) => passing(job, kept, common, signal, told), common: () => common };
+}
+
+// Every item in turn, those that are not here already without being kept.
+async function* passing(job, kept, common, signal, told) {
+  for (let at = 0; at < job.items;) {
+    const page = kept.has(at) ? { items: [kept.get(at)] } : await get(`/v1/jobs/${job.id}/items?start=${at}&limit=40`, signal);
+    if (page.card) Object.assign(common, { shared: page.shared, pictures: page.pictures, card: page.card });
+    yield* page.items;
+    at += page.items.length;
+    told(at);
+  }
 }
 
 // Items that are asked for in the same moment come in one answer where they are neighbours.

@@ -26,9 +26,9 @@ function open(reason, resolve) {
   const dialog = h('dialog', { 'aria-labelledby': 'key-title' },
     h('form', { onsubmit: keep },
       h('h2', { id: 'key-title' }, 'This service asks for a key'),
-      h('p', {}, reason),
+      h('p', {}, headers().Authorization ? `The service did not take the key: ${reason}.` : 'Models, jobs and results here belong to whoever holds the key.'),
       h('label', { for: 'key' }, 'Key'), field,
-      h('p', { class: 'help' }, 'It is kept in this tab until you close it. The operator makes keys with onnxplain keys create.'),
+      h('p', { class: 'help' }, 'It is kept in this tab until you close it. Whoever runs the service makes keys: ', h('code', {}, 'onnxplain keys create')),
       h('div', { class: 'row' }, h('button', { class: 'main' }, 'Use it'), button('Not now', () => dialog.close('no')))));
   dialog.addEventListener('close', () => { resolve(dialog.returnValue === 'kept'); dialog.remove(); });
   document.body.append(dialog);

@@ -19,15 +19,18 @@ export async function result(job, query, signal) {
   const detail = h('div', {});
   const show = async (item) => {
     state.item = item;
+    state.gallery?.mark(item);
     note({ ...Object.fromEntries(query), item: item || null });
     fill(detail, h('p', {}, 'Fetching the item…'));
     await guarded(detail, async () => fill(detail, await itemView(found, await items.one(item), items.common())));
   };
   await show(state.item);
   found.labels = labelsOf(items.common().card ?? { outputs: {} }, found.target.output ?? found.account.explained);
+  const several = found.items > 1 && found.arrays.some((a) => a.name.startsWith('attribution.'));
+  state.gallery = several && gallery(found, items, show, () => state.item);
   return [
     failures(found), found.account.warnings.map((w) => h('p', { class: 'warning' }, w)),
-    found.items > 1 && found.arrays.some((a) => a.name.startsWith('attribution.')) && h('section', {}, h('h2', {}, `${number(found.items)} items`), gallery(found, items, show, () => state.item)),
+    several && h('section', {}, h('h2', {}, `${number(found.items)} items`), state.gallery.place),
     await overall(found, items), steps(found, state, show), detail, h('section', {}, h('h2', {}, 'Take away'), takeaway(found, () => state.item)),
   ];
 }

@@ -27,9 +27,8 @@ export function takeaway(job, current) {
   return [
     h('div', { class: 'row' },
       file('Report (HTML)', `${at}/report.html`, `${job.id}.html`),
-      picture,
       file('Arrays (npz)', `${at}/result.npz`, `${job.id}.npz`), file('Account (JSON)', `${at}/result`, `${job.id}.json`),
-      file('Manifest', `${at}/manifest`, `${job.id}.manifest.json`), graph),
+      file('Manifest', `${at}/manifest`, `${job.id}.manifest.json`), graph, picture),
     outcome, h('h3', {}, 'The same by hand'), snippets(job),
   ];
 }

@@ -21,6 +21,7 @@ export function thumb(item, common) {
     const values = plane(tensor, axes);
     return paint(canvas, values, overlay(image, values).colourOf);
   }
+  canvas.classList.add('strip');
   return strip(canvas, plain(tensor));
 }
 

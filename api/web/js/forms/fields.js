@@ -2,19 +2,27 @@
 
 import { h, id } from '../dom.js';
 
+const LONG = 180;
+
 export function field(words, control, help = '') {
   const name = control.id || id('field');
   control.id = name;
-  const below = h('p', { class: 'help', id: `${name}-help` }, help);
+  const below = h('p', { class: 'help', id: `${name}-help` }, withCode(help));
   const wrong = h('p', { class: 'wrong', id: `${name}-wrong` });
   control.setAttribute('aria-describedby', `${name}-help ${name}-wrong`);
-  const place = h('div', { class: control.type === 'checkbox' ? 'field check' : 'field' },
+  const kind = control.type === 'checkbox' ? ' check' : help.length > LONG ? ' long' : '';
+  const place = h('div', { class: `field${kind}` },
     h('label', { for: name }, words), control, help && below, wrong);
   place.refuse = (text) => {
     wrong.textContent = text;
     control.setAttribute('aria-invalid', text ? 'true' : 'false');
   };
   return place;
+}
+
+// names between backticks, as in the docs
+function withCode(words) {
+  return words.split('`').map((part, i) => (i % 2 ? h('code', {}, part) : part));
 }
 
 export function select(options, value, onchange) {

@@ -68,7 +68,7 @@ function fromDataset(known, dataset, items, changed) {
   const count = () => chosen(which.value)?.length ?? sets.find((s) => s.id === state.id)?.items ?? 1;
   return {
     words: 'A data set', count,
-    place: h('fieldset', {}, h('legend', {}, 'Data set'), pick, field('Items', which, HELP), sampler(which, () => sets.find((s) => s.id === state.id), changed),
+    place: h('fieldset', {}, h('legend', {}, 'What is here'), h('div', { class: 'fields' }, pick, field('Items', which, HELP), sampler(which, () => sets.find((s) => s.id === state.id), changed)),
       dropZone('Upload another', 'npy, npz, csv, parquet, or a zip of pictures.', upload), outcome),
     read: async () => ({ inputs: { dataset: must(state.id), items: chosen(which.value) } }),
   };
@@ -92,7 +92,7 @@ function sampler(which, current, changed) {
     which.value = [...found].sort((a, b) => a - b).join(', ');
     changed();
   };
-  return h('p', {}, h('button', { type: 'button', onclick: sample }, 'Take 16 at random'));
+  return h('button', { type: 'button', onclick: sample }, 'Take 16 at random');
 }
 
 async function uploaded(file, outcome) {

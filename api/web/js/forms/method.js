@@ -6,6 +6,9 @@ import { words } from '../format.js';
 import { field } from './fields.js';
 import { schemaForm } from './schema.js';
 
+// on a narrow screen they would stand between a new reader and the button that starts
+const WIDE = '(min-width: 46rem)';
+
 export function methodChoice(model, methods, given, changed) {
   const usable = Object.values(methods).filter((m) => !hindrance(model, m));
   const first = methods[given.method] ?? usable.find((m) => m.name === 'input_x_gradient') ?? usable[0] ?? Object.values(methods)[0];
@@ -13,7 +16,7 @@ export function methodChoice(model, methods, given, changed) {
   const about = h('div', {});
   const draw = (params) => {
     state.form = schemaForm(state.method.params, { ...booked(state.method), ...params }, changed);
-    fill(about, description(model, state.method), h('details', { open: true }, h('summary', {}, 'Parameters'), state.form.place));
+    fill(about, description(model, state.method), h('details', { open: matchMedia(WIDE).matches }, h('summary', {}, 'Parameters'), state.form.place));
   };
   const choose = (event) => {
     state.method = methods[event.target.value];

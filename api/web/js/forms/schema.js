@@ -19,6 +19,7 @@ function refuse(fields, errors) {
   for (const f of fields) {
     const mine = errors.find((e) => e.pointer === `/params/${f.name}` || e.pointer.startsWith(`/params/${f.name}/`));
     f.place.refuse(mine?.detail ?? '');
+    if (mine) f.place.closest('details')?.setAttribute('open', '');
   }
 }
 

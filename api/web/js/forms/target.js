@@ -16,7 +16,7 @@ export function targetForm(model, given, changed) {
   const draw = () => {
     const spec = outputs.find((o) => o.name === state.output);
     const labels = classes(spec, model.card);
-    fill(options, labels.map((label, i) => h('option', { value: `${i}${label === String(i) ? '' : `: ${label}`}` })));
+    fill(options, offered(labels));
     fill(fields, outputs.length > 1 && field('Output', select(outputs.map((o) => [o.name, `${cut(o.name, 40)} ${shape(o)}`]), state.output, (e) => { state.output = e.target.value; draw(); changed(); })),
       labels.length > 1 && field('Class', index, `Search by label or number. Empty: for each item the class that the model predicts.`),
       labels.length > 1 && field('Against', against, 'Explains why the one and not the other.'), options);
@@ -26,7 +26,11 @@ export function targetForm(model, given, changed) {
   return { place: fields, read };
 }
 
-function classes(spec, card) {
+export function offered(labels) {
+  return labels.map((label, i) => h('option', { value: `${i}${label === String(i) ? '' : `: ${label}`}` }));
+}
+
+export function classes(spec, card) {
   const labels = spec && labelsOf(card, spec.name);
   if (labels) return labels;
   const behind = (spec?.shape ?? []).filter((_, i) => i > 0);
@@ -42,7 +46,7 @@ function target(outputs, output, index, against, labels) {
   return against ? { ...part, contrast: [a, classOf(against, labels)] } : { ...part, index: a };
 }
 
-function classOf(words, labels) {
+export function classOf(words, labels) {
   const exact = labels.indexOf(words);
   if (exact >= 0) return exact;
   const numbered = /^(\d+)(?::|$)/.exec(words);

@@ -12,8 +12,36 @@ import { contrast } from './contrast.js';
 
 export async function image(subject) {
   const values = plane(subject.tensor, subject.axes);
-  const given = subject.given ? shownImage(subject.given, subject.axes, subject.card, subject.picture) : null;
+  const given = shownOf(subject);
   const state = { strength: 1, sign: 'both', clip: 99.5, map: NAMES[0] };
+  const { over, bar, ends, draw } = coloured(subject, given, values, state);
+  return [
+    h('div', { class: 'panels' },
+      given && h('figure', {}, input(subject, given), h('figcaption', {}, 'The input')),
+      h('figure', {}, over, h('figcaption', {}, 'What counted for and against'), bar, ends, reader(over, values)),
+      controls(state, draw)),
+    h('div', { class: 'row' },
+      button('Save PNG', () => saveCanvas(over, `${name(subject)}.png`)), button('Save SVG', () => saveImageSvg(over, ends, `${name(subject)}.svg`, subject.item.label))),
+    contrast(subject),
+  ];
+}
+
+// without anything to set, for beside others
+export async function stillImage(subject) {
+  const values = plane(subject.tensor, subject.axes);
+  const { over, bar, ends } = coloured(subject, shownOf(subject), values, { strength: 1, sign: 'both', clip: 99.5, map: NAMES[0] });
+  return [over, bar, ends, reader(over, values)];
+}
+
+export function input(subject, given = shownOf(subject)) {
+  return given && paint(h('canvas', { class: 'pixels', role: 'img', 'aria-label': `Input ${subject.tensor.name}` }), given, (at) => pixel(given, at));
+}
+
+function shownOf({ given, axes, card, picture }) {
+  return given ? shownImage(given, axes, card, picture) : null;
+}
+
+function coloured(subject, given, values, state) {
   const over = h('canvas', { class: 'pixels', role: 'img', tabindex: 0, 'aria-label': label(subject) });
   const bar = h('canvas', { class: 'bar', 'aria-hidden': 'true' });
   const ends = h('p', { class: 'ends' });
@@ -24,14 +52,7 @@ export async function image(subject) {
     fill(ends, h('span', {}, `${number(-limit)} against`), h('span', {}, '0'), h('span', {}, `${number(limit)} for`));
   };
   draw();
-  return [
-    h('div', { class: 'panels' },
-      given && h('figure', {}, paint(h('canvas', { class: 'pixels', role: 'img', 'aria-label': `Input ${subject.tensor.name}` }), values, (at) => pixel(given, at)), h('figcaption', {}, 'The input')),
-      h('figure', {}, over, h('figcaption', {}, 'What counted for and against'), bar, ends, reader(over, values))),
-    controls(state, draw), h('div', { class: 'row' },
-      button('Save PNG', () => saveCanvas(over, `${name(subject)}.png`)), button('Save SVG', () => saveImageSvg(over, ends, `${name(subject)}.svg`, subject.item.label))),
-    contrast(subject),
-  ];
+  return { over, bar, ends, draw };
 }
 
 function name({ job, item }) {
@@ -46,9 +67,9 @@ function controls(state, draw) {
   const set = (part, read) => (event) => { state[part] = read(event.target.value); draw(); };
   const range = (value, min, max, step, part) => h('input', { type: 'range', min, max, step, value, oninput: set(part, Number) });
   return h('div', { class: 'fields controls' },
-    field('From the input to the attributions', range(1, 0, 1, 0.05, 'strength')),
+    field('Overlay', range(1, 0, 1, 0.05, 'strength'), 'Left: the input alone. Right: what counted over it.'),
     field('Show', select([['both', 'for and against'], ['for', 'only for'], ['against', 'only against']], 'both', set('sign', String))),
-    field('Clip at percentile', h('input', { type: 'number', min: 50, max: 100, step: 0.5, value: 99.5, oninput: set('clip', (v) => Math.min(100, Math.max(50, Number(v) || 99.5))) })),
+    field('Clip at percentile', h('input', { type: 'number', min: 50, max: 100, step: 0.5, value: 99.5, oninput: set('clip', (v) => Math.min(100, Math.max(50, Number(v) || 99.5))) }), 'Greater values get the strongest colour; 100 clips nothing.'),
     field('Colours', select(NAMES.map((n) => [n, n]), NAMES[0], set('map', String))));
 }
 

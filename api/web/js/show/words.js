@@ -14,19 +14,24 @@ const LISTED = 10;
 export async function words(subject) {
   const values = plain(subject.tensor).slice(0, MOST);
   const texts = values.map((_, i) => textOf(subject, i));
-  const limit = limitOf(values);
-  const spoken = values.map((v, i) => {
-    const ink = colour(v / limit);
-    return [h('span', { class: 'word', title: `${texts[i]}: ${number(v)}`, style: { backgroundColor: css(ink), color: inkOn(ink) } }, texts[i]), ' '];
-  });
   const order = strongest(values, LISTED);
   return [
-    h('p', { class: 'words' }, spoken),
-    h('p', { class: 'help' }, 'Red speaks for it, blue against it.', subject.tensor.data.length > MOST && ` The first ${number(MOST)} are shown.`),
+    await colouredWords(subject),
     table('The strongest', ['Word', 'Place', 'Attribution'], order.map((i) => h('tr', {},
       h('th', { scope: 'row' }, texts[i]), h('td', { class: 'number' }, number(i)), h('td', { class: 'number' }, number(values[i]))))),
     contrast(subject),
   ];
+}
+
+export async function colouredWords(subject) {
+  const values = plain(subject.tensor).slice(0, MOST);
+  const limit = limitOf(values);
+  const spoken = values.map((v, i) => {
+    const ink = colour(v / limit);
+    const text = textOf(subject, i);
+    return [h('span', { class: 'word', title: `${text}: ${number(v)}`, style: { backgroundColor: css(ink), color: inkOn(ink) } }, text), ' '];
+  });
+  return [h('p', { class: 'words' }, spoken), h('p', { class: 'help' }, 'Red speaks for it, blue against it.', subject.tensor.data.length > MOST && ` The first ${number(MOST)} are shown.`)];
 }
 
 function textOf({ given, card, tensor, item }, i) {

@@ -2,19 +2,18 @@
 
 import { get } from '../api.js';
 import * as catalogue from '../catalogue.js';
-import { button, fill, h, table, title } from '../dom.js';
-import { field, select, text } from '../forms/fields.js';
+import { button, fill, h, title } from '../dom.js';
+import { field } from '../forms/fields.js';
 import { cut, named, number, short, words } from '../format.js';
 import { itemsOf } from '../items.js';
-import { retry } from '../job_actions.js';
 import { guarded, shown } from '../problem.js';
 import { ended, progressBar, stateMark, watch } from '../progress.js';
-import { spearman } from '../rank.js';
 import { go, to } from '../route.js';
-import { named as arraysOf } from '../tensor.js';
-import { thumb } from '../thumb.js';
-
-const OFFERED = 30;
+import { brief, inputsOf } from '../show/brief.js';
+import { subjects } from '../subject.js';
+import { adder } from './compare_add.js';
+import { correlations } from './compare_ranks.js';
+import { starters } from './compare_start.js';
 
 export async function compare(place, { query, signal }) {
   const ids = (query.get('jobs') ?? '').split(',').filter(Boolean);
@@ -23,52 +22,40 @@ export async function compare(place, { query, signal }) {
   else await sideBySide(place, ids, item, signal);
 }
 
-async function starters(signal) {
-  const { jobs } = await get(`/v1/jobs?state=succeeded&limit=${OFFERED}`, signal);
-  if (!jobs.length) return h('p', { class: 'empty' }, 'No job is done yet. ', h('a', { href: '#/new' }, 'Start one.'));
-  return h('ul', { class: 'starters' }, jobs.map((job) => h('li', {}, h('a', { href: to(['compare'], { jobs: job.id }) },
-    `${words(job.method)} · ${short(job.model)} · ${number(job.items)} item${job.items === 1 ? '' : 's'}`))));
-}
-
 async function sideBySide(place, ids, item, signal) {
   const [jobs, methods, models] = await Promise.all([Promise.all(ids.map((id) => get(`/v1/jobs/${id}`, signal))), catalogue.methods(), catalogue.models(signal)]);
-  const panels = h('div', { class: 'compared' });
+  const given = h('figure', { hidden: true });
+  const panels = h('div', { class: 'compared' }, given);
   const ranks = h('div', {});
   const found = [];
+  const several = new Set(jobs.map((job) => job.model)).size > 1;
   const tell = () => fill(ranks, correlations(found.filter(Boolean)));
-  fill(place, title('Compare'), chooser(jobs[0], item, ids), adder(jobs, item, ids, methods, models), panels, h('section', {}, h('h2', {}, 'Rank correlation'), ranks));
+  fill(place, title('Compare'), chooser(jobs[0], item, ids), await adder(jobs, item, ids, methods, models), panels, h('section', {}, h('h2', {}, 'Rank correlation'), ranks));
   tell();
-  jobs.forEach((job, at) => panels.append(panel(job, item, (shownItem) => { found[at] = { name: nameOf(job, models), ...shownItem }; tell(); }, ids, models, signal)));
+  const ready = (job, at) => (list) => {
+    found[at] = { name: nameOf(job, models, several), values: list.flatMap((s) => s.tensor.data.map((v) => v ?? 0)) };
+    tell();
+    if (given.hidden) showInput(given, list);
+  };
+  jobs.forEach((job, at) => panels.append(panel(job, item, ready(job, at), ids, models, signal)));
 }
 
-function nameOf(job, models) {
+function showInput(place, list) {
+  const pictures = inputsOf(list);
+  if (!pictures.length) return;
+  fill(place, h('figcaption', {}, 'The input'), pictures);
+  place.hidden = false;
+}
+
+function nameOf(job, models, withModel = true) {
   const model = models.find((m) => m.id === job.model);
-  return `${words(job.method)} · ${cut(model ? named(model) : short(job.model), 24)}`;
+  const of = Number.isInteger(job.target.index) ? ` · class ${job.target.index}` : '';
+  return words(job.method) + (withModel ? ` · ${cut(model ? named(model) : short(job.model), 24)}` : '') + of;
 }
 
 function chooser(job, item, ids) {
   if (job.items < 2) return null;
   return field('Item', h('input', { type: 'number', min: 0, max: job.items - 1, value: item, onchange: (e) => go(['compare'], { jobs: ids.join(','), item: e.target.value }) }), `From 0 to ${job.items - 1}.`);
-}
-
-function adder(jobs, item, ids, methods, models) {
-  const [first] = jobs;
-  const method = select(Object.keys(methods).map((m) => [m, words(m)]), first.method);
-  const model = select(models.map((m) => [m.id, cut(named(m), 40)]), first.model);
-  const index = text('', { placeholder: 'as in the first job', size: 6 });
-  const outcome = h('div', {});
-  const add = async (event) => {
-    event.preventDefault();
-    try {
-      const target = index.value.trim() ? { target: Number(index.value) } : {};
-      const params = method.value === first.method ? first.params : {};
-      const made = await retry(first, { method: method.value, model: model.value, params, priority: 'interactive', ...target });
-      go(['compare'], { jobs: [...ids, made.id].join(','), item });
-    } catch (error) {
-      fill(outcome, shown(error));
-    }
-  };
-  return [h('form', { class: 'fields', onsubmit: add }, field('Method', method), field('Model', model), field('Class number', index), h('button', { class: 'main' }, 'Add beside')), outcome];
 }
 
 function panel(job, item, ready, ids, models, signal) {
@@ -90,19 +77,8 @@ async function content(job, item, ready, signal) {
   const items = itemsOf(job, signal);
   const found = await items.one(item);
   if (found.failure) return h('p', { class: 'warning' }, found.failure.detail);
-  const values = arraysOf(found.arrays, 'attribution.').flatMap((t) => t.data.map((v) => v ?? 0));
-  ready({ values });
-  if (!values.length) return h('p', {}, 'This method gives no attributions.');
-  const canvas = thumb(found, items.common());
-  canvas.removeAttribute('aria-hidden');
-  canvas.setAttribute('role', 'img');
-  canvas.setAttribute('aria-label', `Attributions by ${words(job.method)}`);
-  return [canvas, h('p', {}, `${found.label || 'score'}: ${number(found.score)}`)];
-}
-
-function correlations(found) {
-  if (found.length < 2) return h('p', {}, 'Add a method or a model to see how far they agree.');
-  return [h('p', { class: 'help' }, '1: both rank the parts of the input alike; 0: as if by chance; −1: the other way round.'),
-    table('Rank correlation of attributions (Spearman)', ['', ...found.map((f) => f.name)], found.map((a) => h('tr', {},
-      h('th', { scope: 'row' }, a.name), found.map((b) => h('td', { class: 'number' }, number(Number(spearman(a.values, b.values).toFixed(3))))))))];
+  const list = subjects(job, found, items.common());
+  if (!list.length) return h('p', {}, 'This method gives no attributions.');
+  ready(list);
+  return [await brief(list), h('p', {}, `${found.label || 'score'}: ${number(found.score)}`)];
 }

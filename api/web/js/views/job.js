@@ -23,8 +23,10 @@ export async function job(place, { ref, query, signal }) {
 async function draw(parts, found, query, signal, redraw) {
   const model = await catalogue.model(found.model, signal).catch(() => null);
   const name = model ? named(model) : short(found.model);
+  const method = (await catalogue.methods())[found.method];
   fill(parts.head, title(words(found.method), actions(found, parts.outcome, redraw)),
-    h('p', { class: 'help' }, 'Model ', model ? h('a', { href: to(['models', found.model]) }, cut(name, 60)) : cut(name, 60), ` · ${number(found.items)} item${found.items === 1 ? '' : 's'} · since ${time(found.created)}`));
+    h('p', { class: 'help' }, 'Model ', model ? h('a', { href: to(['models', found.model]) }, cut(name, 60)) : cut(name, 60), ` · ${number(found.items)} item${found.items === 1 ? '' : 's'} · ${time(found.created)}`),
+    method && h('p', {}, method.summary));
   await showState(parts, found, query, signal);
 }
 

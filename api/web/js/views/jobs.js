@@ -17,9 +17,9 @@ export async function jobs(place, { query, signal }) {
   const filters = h('div', { class: 'fields filters' });
   const rows = h('tbody', {});
   const more = h('div', { class: 'more' });
-  const list = h('div', { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': 'Jobs' }, h('table', { class: 'cards' },
+  const list = h('div', { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': 'Jobs' }, h('table', { class: 'jobs' },
     h('caption', { class: 'unseen' }, 'Jobs, newest first'),
-    h('thead', {}, h('tr', {}, ['State', 'Method', 'Model', 'Progress', 'Since', 'Deeds'].map((head) => h('th', { scope: 'col' }, head)))), rows));
+    h('thead', {}, h('tr', {}, ['State', 'Method', 'Model', 'Progress', 'Created', 'Action'].map((head) => h('th', { scope: 'col' }, head)))), rows));
   fill(place, title('Jobs', h('a', { class: 'button main', href: to(['new']) }, 'New explanation')), filters, list, more);
   const names = {};
   await guarded(place, () => load(firstAddress(query), { rows, more, names, signal }));
@@ -61,16 +61,16 @@ function row(job, list) {
 function cells(job, list) {
   const wrong = job.error && h('p', { class: 'wrong' }, `${job.error.title}: ${job.error.detail}`);
   return [
-    h('td', { 'data-label': 'State' }, stateMark(job), wrong),
-    h('th', { scope: 'row', 'data-label': 'Method' }, h('a', { href: to(['jobs', job.id]) }, words(job.method), h('span', { class: 'unseen' }, ` ${job.id}`))),
-    h('td', { 'data-label': 'Model' }, h('span', { 'data-model': job.model }, cut(list.names[job.model] ?? short(job.model), 30))),
-    h('td', { 'data-label': 'Progress' }, progressBar(job)),
-    h('td', { 'data-label': 'Since' }, time(job.created)),
-    h('td', { 'data-label': 'Deeds' }, deed(job)),
+    h('td', {}, stateMark(job)),
+    h('th', { scope: 'row' }, h('a', { href: to(['jobs', job.id]) }, words(job.method), h('span', { class: 'unseen' }, ` ${job.id}`))),
+    h('td', {}, h('span', { 'data-model': job.model }, cut(list.names[job.model] ?? short(job.model), 30))),
+    h('td', {}, progressBar(job), wrong),
+    h('td', {}, time(job.created)),
+    h('td', {}, action(job)),
   ];
 }
 
-function deed(job) {
+function action(job) {
   const outcome = h('span', {});
   const act = (work) => async () => {
     try {

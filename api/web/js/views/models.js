@@ -5,7 +5,7 @@ import * as catalogue from '../catalogue.js';
 import { button, fill, h, say, table, title } from '../dom.js';
 import { dropZone } from '../drop.js';
 import { uploadDigits } from '../digits.js';
-import { bytes, cut, named, shape, time } from '../format.js';
+import { bytes, cut, itemsAxis, named, shape, time } from '../format.js';
 import { guarded, shown } from '../problem.js';
 import { go, to } from '../route.js';
 
@@ -79,16 +79,17 @@ async function tryDigits(outcome) {
 async function listed(signal) {
   const found = await catalogue.models(signal);
   if (!found.length) return h('p', { class: 'empty' }, 'No model is here yet.');
-  return table('Models that are here', ['Model', 'Takes', 'Gives', 'Size', 'Since', ''], found.map(row));
+  return table('Models that are here', ['Model', 'Takes', 'Gives', 'Size', 'Uploaded', ''], found.map(row));
 }
 
 function row(model) {
-  const list = (specs) => h('ul', { class: 'plain' }, specs.slice(0, 4).map((s) => h('li', {}, h('code', {}, cut(s.name, 30)), ` ${shape(s)}`)), specs.length > 4 && h('li', {}, `and ${specs.length - 4} more`));
+  const axis = itemsAxis(model);
+  const list = (specs) => h('ul', { class: 'plain' }, specs.slice(0, 4).map((s) => h('li', {}, h('code', {}, cut(s.name, 30)), ` ${shape(s, axis)}`)), specs.length > 4 && h('li', {}, `and ${specs.length - 4} more`));
   return h('tr', {},
     h('th', { scope: 'row', 'data-label': 'Model' }, h('a', { href: to(['models', model.id]) }, cut(named(model), 40))),
     h('td', { 'data-label': 'Takes' }, list(model.inputs)),
     h('td', { 'data-label': 'Gives' }, list(model.outputs)),
     h('td', { 'data-label': 'Size', class: 'number' }, bytes(model.size)),
-    h('td', { 'data-label': 'Since' }, time(model.created)),
-    h('td', {}, h('a', { href: to(['new'], { model: model.id }) }, 'Explain', h('span', { class: 'unseen' }, ` ${named(model)}`))));
+    h('td', { 'data-label': 'Uploaded' }, time(model.created)),
+    h('td', { 'data-label': '' }, h('a', { href: to(['new'], { model: model.id }) }, 'Explain', h('span', { class: 'unseen' }, ` ${named(model)}`))));
 }
