@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from .passes.shapes import BATCH, infer, set_input_shapes, set_input_values
 from .passes.softmax import drop_shift, unflatten_softmax
 from .passes.unfold import Known, is_open, unfold
 from .passes.widen import widen
+from .weights import put_back, without_weights
 
 Shapes = Mapping[str, list[int | str | None]]
 PROBED = 4096
@@ -47,8 +48,9 @@ def prepare(
     Tensors named in `keep` keep their values: nothing is merged across them. Inputs named in `values` are taken to be
     these: they decide branches and numbers of turns.
     """
-    converted = to_opset(set_apart(inline_functions(proto)))
-    start = _Start(converted, shapes, keep, values or {})
+    light, heavy = without_weights(proto)
+    converted = to_opset(set_apart(inline_functions(light)))
+    start = _Start(converted, heavy, shapes, keep, values or {})
     model, _ = _prepare(start, {})
     if any(BATCH in s for s in shapes.values()):
         if is_open(model):
@@ -61,6 +63,8 @@ def prepare(
 @dataclass(frozen=True)
 class _Start:
     proto: onnx.ModelProto
+    weights: Sequence[onnx.TensorProto]
+    """The large ones, which every graph made from here refers to and none copies."""
     shapes: Shapes
     keep: Collection[str]
     values: Mapping[str, np.ndarray]
@@ -90,6 +94,7 @@ def _shapes_for(start: _Start, items: int) -> dict[str, Dims]:
 def _prepare(start: _Start, assume: Known) -> tuple[ir.Model, Known]:
     keep = start.keep
     model = to_ir(start.proto)
+    put_back(model, start.weights)
     name_nodes(model)
     set_input_shapes(model, start.shapes)
     set_input_values(model, start.values)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 
 LIGHT = 4096
 """Bytes up to which a constant stays where only the graph counts; it may be read there: shapes, axes, scales."""
@@ -31,6 +33,16 @@ def without_weights(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.
         if t.name not in there
     )
     return light, heavy
+
+
+def put_back(model: ir.Model, weights: Sequence[onnx.TensorProto]) -> None:
+    """Turn inputs that stand for weights into these weights, which are not copied."""
+    there = {t.name: t for t in weights}
+    inputs = [v for v in model.graph.inputs if v.name in there]
+    for value in inputs:
+        model.graph.inputs.remove(value)
+        value.const_value = ir.from_proto(there[value.name or ""])
+        model.graph.register_initializer(value)
 
 
 def in_parts(proto: onnx.ModelProto, whole: int = WHOLE) -> tuple[bytes, dict[str, np.ndarray]]:
