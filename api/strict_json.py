@@ -15,7 +15,17 @@ from explainers.errors import InvalidRequest
 DEPTH = 64
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
-_LONG_NUMBER = re.compile(rb"\d{19}|[eE]\+?\d{3}")
+# of a body only the form of its numbers: 0 for a digit, points, e; a blank for all else, and nothing for a plus
+_FORM = bytes.maketrans(
+    bytes(range(256)),
+    bytes(
+        ord("0") if b in b"0123456789" else ord("e") if b in b"eE" else b if b in b"." else ord(" ")
+        for b in range(256)
+    ),
+)
+_LONG_INT = (b" " + b"0" * 19,)
+# with fewer digits before the point an exponent of two digits is never too much
+_LARGE_FLOAT = (b"e000", b" " + b"0" * 200)
 _ODD_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -67,8 +77,10 @@ def _constant(seen: list[str]) -> Any:
 
 
 def _numbers(body: bytes) -> dict[str, Any]:
-    # hooks slow every number down, so they are used only where a long one was seen
-    return {"parse_float": _float, "parse_int": _int} if _LONG_NUMBER.search(body) else {}
+    # hooks slow every number down, so they are used only where one may be too large
+    form = b" " + body.translate(_FORM, b"+")
+    hooks = {"parse_int": (_LONG_INT, _int), "parse_float": (_LARGE_FLOAT, _float)}
+    return {name: hook for name, (forms, hook) in hooks.items() if any(f in form for f in forms)}
 
 
 def _float(text: str) -> float:

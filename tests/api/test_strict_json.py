@@ -53,7 +53,17 @@ def test_duplicate_keys_are_refused_and_named():
 
 
 @pytest.mark.parametrize(
-    "number", ["1e999", "-1e400", "9" * 400 + ".0", str(2**64), str(-(2**63) - 1), "9" * 5000]
+    "number",
+    [
+        "1e999",
+        "-1e400",
+        "1E+0400",
+        "1" + "0" * 250 + "e99",
+        "9" * 400 + ".0",
+        str(2**64),
+        str(-(2**63) - 1),
+        "9" * 5000,
+    ],
 )
 def test_numbers_beyond_64_bits_are_refused(number):
     with pytest.raises(MalformedJson, match="too large"):
@@ -61,7 +71,16 @@ def test_numbers_beyond_64_bits_are_refused(number):
 
 
 @pytest.mark.parametrize(
-    "number", [str(2**64 - 1), str(-(2**63)), "1e308", "0.12345678901234567890123", "1e-999"]
+    "number",
+    [
+        str(2**64 - 1),
+        str(-(2**63)),
+        "1e308",
+        "0.12345678901234567890123",
+        "1e-999",
+        "1e-0400",
+        "1" + "0" * 190 + ".5e99",
+    ],
 )
 def test_numbers_within_64_bits_are_read(number):
     assert loads(f"[{number}]".encode()) == [json.loads(number)]

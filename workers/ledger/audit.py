@@ -10,13 +10,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from workers.errors import AuditBroken
 from workers.tables import AuditEntry
 
-from .database import clock, exclusive
+from .database import clock, exclusive, rows_of
 
 START = "0" * 64
 BATCH = 1000
@@ -69,14 +69,16 @@ def write(session: Session, tenant: str, action: str, thing: str, **detail: Any)
         thing=thing, detail=detail, previous=head.digest,
     )  # fmt: skip
     entry.digest = seal(entry)
-    session.add(entry)
-    session.flush()
+    session.execute(_NEW, as_json(entry))
+
+
+_NEW = insert(rows_of(AuditEntry))
+_NEWEST = select(AuditEntry.number, AuditEntry.digest).order_by(AuditEntry.number.desc()).limit(1)
 
 
 def last(session: Session) -> Head:
     """Return the head of the chain."""
-    newest = select(AuditEntry.number, AuditEntry.digest).order_by(AuditEntry.number.desc()).limit(1)
-    found = session.execute(newest).first()
+    found = session.execute(_NEWEST).first()
     return Head(found.number, found.digest) if found else Head(0, START)
 
 

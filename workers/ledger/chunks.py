@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from functools import cache
+
+from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.orm import Session
 
 from workers.tables import Chunk, Job, Rate
 
-from .database import insert, now
+from .database import dialect, insert, now
 
 CHUNK_BYTES = 256 << 20
 CHUNK_ITEMS = 4096
@@ -16,12 +18,11 @@ SMOOTHING = 0.5
 
 
 def cut(session: Session, job: Job, seconds: float) -> Chunk:
-    """Cut the next chunk off a job that has items left."""
+    """Cut the next chunk off a job that has items left; it has its number once the session is flushed."""
     stop = min(job.items, job.cut + size(session, job, seconds))
     chunk = _chunk(job, job.cut, stop)
     job.cut = stop
     session.add(chunk)
-    session.flush()
     return chunk
 
 
@@ -48,15 +49,21 @@ def size(session: Session, job: Job, seconds: float) -> int:
     return max(1, min(by_time, by_bytes, CHUNK_ITEMS))
 
 
+_RATE = select(Rate.seconds).where(Rate.work == bindparam("work"))
+
+
 def rate(session: Session, work: str) -> float | None:
     """Return the measured seconds per item of a kind of work, if it was ever done."""
-    return session.scalars(select(Rate.seconds).where(Rate.work == work)).first()
+    return session.scalars(_RATE, {"work": work}).first()
 
 
 def measure(session: Session, work: str, seconds: float) -> None:
     """Take a measurement into the rate of a kind of work."""
-    row = insert(session, Rate).values(work=work, seconds=seconds, measured=now())
-    smoothed = Rate.seconds * (1 - SMOOTHING) + seconds * SMOOTHING
-    session.execute(
-        row.on_conflict_do_update(index_elements=["work"], set_={"seconds": smoothed, "measured": now()})
-    )
+    session.execute(_measured(dialect(session)), {"of": work, "took": seconds})
+
+
+@cache
+def _measured(dialect: str) -> Executable:
+    row = insert(dialect, Rate).values(work=bindparam("of"), seconds=bindparam("took"), measured=now())
+    smoothed = Rate.seconds * (1 - SMOOTHING) + row.excluded.seconds * SMOOTHING
+    return row.on_conflict_do_update(index_elements=["work"], set_={"seconds": smoothed, "measured": now()})

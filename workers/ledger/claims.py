@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from explainers.errors import ExplainError
@@ -17,7 +17,7 @@ from workers.settings import Settings
 from workers.tables import OPEN_JOB, Chunk, Job
 
 from . import chunks, counters, jobs, uses
-from .database import affected, now
+from .database import affected, now, rows_of
 
 DEAD_HINT = (
     "it was tried {n} times and the process died each time; the model or this input brings the runtime down"
@@ -55,19 +55,15 @@ class Claim:
 
 def claim(session: Session, id: int, worker: str, pid: int, settings: Settings) -> Claim | None:
     """Take a chunk that is queued, or whose lease ran out; None: another has it, or it has ended."""
-    number = session.scalars(select(Chunk.job).where(Chunk.id == id)).first()
+    number = session.scalars(_JOB_OF, {"id": id}).first()
     if number is None:
         counters.add(session, "duplicate_deliveries")
         return None
     job = jobs.locked(session, number)
-    free = or_(Chunk.state == "queued", and_(Chunk.state == "running", Chunk.lease < now()))
-    taken = session.execute(
-        update(Chunk).where(Chunk.id == id, free, Chunk.attempts < settings.max_attempts)
-        .values(state="running", attempts=Chunk.attempts + 1, fence=Chunk.fence + 1, worker=worker, pid=pid,
-                lease=now() + settings.lease_seconds, done=0, total=0, unit="")
-        .returning(Chunk.id)
-    ).first()  # fmt: skip
-    if taken is None:
+    asked = {
+        "wanted": id, "most": settings.max_attempts, "by": worker, "child": pid, "lasting": settings.lease_seconds,
+    }  # fmt: skip
+    if not affected(session, _TAKE, asked):
         counters.add(session, "duplicate_deliveries")
         return None
     chunk = session.get_one(Chunk, id, populate_existing=True)
@@ -88,13 +84,15 @@ def _claim(job: Job, chunk: Chunk) -> Claim:
 
 def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
     """Extend a lease; False: the chunk is another's, or its job has ended."""
-    return affected(session, update(Chunk).where(*_mine(claim)).values(lease=now() + lease_seconds)) > 0
+    return affected(session, _RENEW, {**_fence(claim), "lasting": lease_seconds}) > 0
 
 
 def report(session: Session, claim: Claim, done: int, total: int, unit: str) -> bool:
     """Write the progress of a chunk and of its job; False: the chunk is no longer ours."""
     job = jobs.locked(session, claim.job)
-    if not affected(session, update(Chunk).where(*_mine(claim)).values(done=done, total=total, unit=unit)):
+    if not affected(
+        session, _REPORT, {**_fence(claim), "new_done": done, "new_total": total, "new_unit": unit}
+    ):
         return False
     jobs.advance(session, job)
     return True
@@ -102,21 +100,19 @@ def report(session: Session, claim: Claim, done: int, total: int, unit: str) -> 
 
 def held(session: Session, claim: Claim) -> bool:
     """Say whether a chunk is still ours."""
-    return session.query(Chunk.id).where(*_mine(claim)).first() is not None
+    return session.scalars(_HELD, _fence(claim)).first() is not None
 
 
 def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool:
     """Write a chunk's result once, under its fence; False: somebody else has written or taken it."""
     job = jobs.locked(session, claim.job)
-    changed = (
-        update(Chunk)
-        .where(*_mine(claim))
-        .values(state="succeeded", result=digest, seconds=seconds, lease=None)
-    )
-    if not affected(session, changed):
+    if not affected(session, _SUCCEED, {**_fence(claim), "found": digest, "took": seconds}):
         counters.add(session, "attempts", "lost")
         return False
     uses.add(session, claim.tenant, "result", claim.job, digest)
+    if claim.count == job.items:
+        # there is nothing to be joined
+        job.result = {"digest": digest}
     counters.add(session, "attempts", "succeeded")
     counters.add(session, "explain_seconds", claim.method, seconds)
     chunks.measure(session, claim.work, seconds / claim.count)
@@ -139,19 +135,13 @@ def keep(session: Session, claim: Claim, digest: str) -> bool:
 
 def give_back(session: Session, claim: Claim) -> None:
     """Return a chunk unharmed, without spending an attempt."""
-    changed = update(Chunk).where(*_mine(claim)).values(
-        state="queued", attempts=Chunk.attempts - 1, published=None, lease=None
-    )  # fmt: skip
-    if affected(session, changed):
+    if affected(session, _GIVE_BACK, _fence(claim)):
         counters.add(session, "attempts", "given_back")
 
 
 def postpone(session: Session, claim: Claim) -> None:
     """Return a chunk that a part of the service failed, without spending an attempt; the reconciler publishes it later."""
-    changed = update(Chunk).where(*_mine(claim)).values(
-        state="queued", attempts=Chunk.attempts - 1, published=now(), lease=None
-    )  # fmt: skip
-    if affected(session, changed):
+    if affected(session, _POSTPONE, _fence(claim)):
         counters.add(session, "attempts", "postponed")
 
 
@@ -224,5 +214,28 @@ def _locked(session: Session, claim: Claim) -> tuple[Chunk | None, Job]:
     return (chunk if chunk.fence == claim.fence and chunk.state == "running" else None), job
 
 
-def _mine(claim: Claim) -> tuple[Any, ...]:
-    return Chunk.id == claim.chunk, Chunk.fence == claim.fence, Chunk.state == "running"
+def _fence(claim: Claim) -> dict[str, Any]:
+    return {"held": claim.chunk, "by_fence": claim.fence}
+
+
+# built once: to write a statement takes longer than to run it
+_chunks = rows_of(Chunk)
+_chunk = _chunks.c
+_JOB_OF = select(Chunk.job).where(Chunk.id == bindparam("id"))
+_TAKE = (
+    update(_chunks)
+    .where(
+        _chunk.id == bindparam("wanted"), _chunk.attempts < bindparam("most"),
+        or_(_chunk.state == "queued", and_(_chunk.state == "running", _chunk.lease < now())),
+    )
+    .values(state="running", attempts=_chunk.attempts + 1, fence=_chunk.fence + 1, worker=bindparam("by"),
+            pid=bindparam("child"), lease=now() + bindparam("lasting"), done=0, total=0, unit="")
+)  # fmt: skip
+_MINE = (_chunk.id == bindparam("held"), _chunk.fence == bindparam("by_fence"), _chunk.state == "running")
+_HELD = select(_chunk.id).where(*_MINE)
+_OURS = update(_chunks).where(*_MINE)
+_RENEW = _OURS.values(lease=now() + bindparam("lasting"))
+_REPORT = _OURS.values(done=bindparam("new_done"), total=bindparam("new_total"), unit=bindparam("new_unit"))
+_SUCCEED = _OURS.values(state="succeeded", result=bindparam("found"), seconds=bindparam("took"), lease=None)
+_GIVE_BACK = _OURS.values(state="queued", attempts=_chunk.attempts - 1, published=None, lease=None)
+_POSTPONE = _OURS.values(state="queued", attempts=_chunk.attempts - 1, published=now(), lease=None)

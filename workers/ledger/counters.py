@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session
 
 from workers.tables import Counter
 
-from .database import at_end, insert
+from .database import at_end, dialect, insert
 
 
 def add(session: Session, name: str, label: str = "", value: float = 1.0) -> None:
@@ -21,11 +22,16 @@ def add(session: Session, name: str, label: str = "", value: float = 1.0) -> Non
 
 def _write(session: Session) -> None:
     # in one order, so that no two transactions wait for each other
-    for (name, label), value in sorted(session.info.pop("counters").items()):
-        row = insert(session, Counter).values(name=name, label=label, value=value)
-        session.execute(
-            row.on_conflict_do_update(index_elements=["name", "label"], set_={"value": Counter.value + value})
-        )
+    sums = sorted(session.info.pop("counters").items())
+    rows = [{"name": name, "label": label, "value": value} for (name, label), value in sums]
+    session.execute(_more(dialect(session)), rows)
+
+
+@cache
+def _more(dialect: str) -> Executable:
+    row = insert(dialect, Counter)
+    value = Counter.value + row.excluded.value
+    return row.on_conflict_do_update(index_elements=["name", "label"], set_={"value": value})
 
 
 def read(session: Session) -> dict[str, dict[str, float]]:

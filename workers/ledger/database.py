@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sqlite3
 import threading
 import time
 import zlib
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Engine,
     Executable,
     Float,
+    Table,
     create_engine,
     event,
     make_url,
@@ -36,6 +38,7 @@ from explainers.errors import InvalidRequest
 from workers.errors import LedgerUnavailable, NotFound
 
 BUSY_SECONDS = 30.0
+PATIENT, IMPATIENT = "busy_timeout=2000", "busy_timeout=0"
 COLLISIONS = 4
 POOL_SECONDS = 5.0
 # InternalError: a standby that takes no writes yet
@@ -137,20 +140,16 @@ class Database:
         raise AssertionError("the last try returns or raises")
 
     def _locked(self) -> Connection:
-        """Begin a writing transaction; SQLite's lock times out rarely under load, and is then asked for again."""
-        deadline = time.monotonic() + BUSY_SECONDS
-        while True:
-            connection = self._writer.connect()
-            try:
-                connection.begin()
-                if connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql(BOUNDS)
-                return connection
-            except OperationalError as e:
-                connection.close()
-                if "locked" not in str(e) or time.monotonic() > deadline:
-                    raise
-                time.sleep(random.uniform(0.005, 0.05))
+        """Begin a writing transaction."""
+        connection = self._writer.connect()
+        try:
+            connection.begin()
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(BOUNDS)
+        except OperationalError:
+            connection.close()
+            raise
+        return connection
 
 
 @contextmanager
@@ -173,14 +172,22 @@ def _collided(error: IntegrityError | OperationalError) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) == "40P01"
 
 
+_NOW = select(now())
+
+
 def clock(session: Session) -> float:
-    """Return the ledger's time."""
-    return session.scalars(select(now())).one()
+    """Return the ledger's time; SQLite would only ask this process for its own."""
+    return time.time() if dialect(session) == "sqlite" else session.scalars(_NOW).one()
+
+
+def dialect(session: Session) -> str:
+    """Return the name of the session's dialect."""
+    return session.get_bind().dialect.name
 
 
 def exclusive(session: Session, deed: str) -> None:
     """Do this deed in one transaction at a time; SQLite has one writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
+    if dialect(session) == "postgresql":
         number = zlib.crc32(f"onnxplain {deed}".encode())
         session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": number})
 
@@ -190,20 +197,25 @@ def at_end(session: Session, name: str, work: Callable[[Session], None]) -> None
     session.info.setdefault("at_end", {})[name] = work
 
 
-def affected(session: Session, statement: Executable) -> int:
+def affected(session: Session, statement: Executable, given: dict[str, Any] | None = None) -> int:
     """Execute a changing statement and return how many rows it changed."""
-    return int(cast(CursorResult[Any], session.execute(statement)).rowcount)
+    return int(cast(CursorResult[Any], session.execute(statement, given)).rowcount)
 
 
-def pairs(session: Session, statement: Executable) -> dict[Any, Any]:
+def pairs(session: Session, statement: Executable, asked: dict[str, Any] | None = None) -> dict[Any, Any]:
     """Return the rows of a query of two columns, the first as keys."""
-    return {row[0]: row[1] for row in session.execute(statement)}
+    return {row[0]: row[1] for row in session.execute(statement, asked)}
 
 
-def insert(session: Session, table: type[Any]) -> sqlite.Insert:
-    """Return an INSERT of the session's dialect, which knows ON CONFLICT."""
-    at_home = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name]
-    return cast(sqlite.Insert, at_home(table))  # both spell ON CONFLICT alike
+def insert(dialect: str, table: type[Any]) -> sqlite.Insert:
+    """Return an INSERT of a dialect, which knows ON CONFLICT."""
+    at_home = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
+    return cast(sqlite.Insert, at_home(rows_of(table)))  # both spell ON CONFLICT alike
+
+
+def rows_of(table: type[Any]) -> Table:
+    """Return a table as SQL knows it, past the session's books: for rows that nobody holds as objects."""
+    return cast(Table, table.__table__)
 
 
 def _engine(url: str, *, pooled: bool) -> Engine:
@@ -229,10 +241,33 @@ def _engine(url: str, *, pooled: bool) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # the driver must not begin by itself: only we know whether a transaction will write
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", PATIENT):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    if not connection.get_execution_options().get("immediate", False):
+        connection.exec_driver_sql("BEGIN")
+    elif not _begun(cast(sqlite3.Connection, connection.connection.dbapi_connection)):
+        # once more, for the error as the engine tells it
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begun(connection: sqlite3.Connection) -> bool:
+    """Begin to write when it is our turn; False: SQLite refuses, or others wrote all the time."""
+    # SQLite's own patience looks again after up to 0.1 s, many transactions later: whoever waits would wait on
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection.execute(f"PRAGMA {IMPATIENT}")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as e:
+                if e.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                time.sleep(random.uniform(0.0005, 0.002))
+            else:
+                return True
+        return False
+    finally:
+        connection.execute(f"PRAGMA {PATIENT}")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from workers.records import EventRecord
 from workers.tables import Event, Job
 
-from .database import clock
+from .database import clock, rows_of
 from .times import moment
+
+_NEW = insert(rows_of(Event))
 
 
 def add(session: Session, job: str, kind: str, data: dict[str, Any]) -> None:
     """Write an event."""
-    session.add(Event(job=job, kind=kind, data=data, at=clock(session)))
+    session.execute(_NEW, {"job": job, "kind": kind, "data": data, "at": clock(session)})
 
 
 def state(session: Session, job: Job) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from workers.errors import NotFound
@@ -18,6 +18,13 @@ from .times import maybe_moment, moment
 LEVELS = {"interactive": 0, "batch": 6}
 _PRIORITIES = {level: name for name, level in LEVELS.items()}
 PROGRESS_SECONDS = 0.9
+# built once: to write a statement takes longer than to run it
+_STATE = select(Job.state).where(Job.id == bindparam("id"), Job.tenant == bindparam("tenant"))
+_LOCKED = (
+    select(Job).where(Job.id == bindparam("id")).with_for_update().execution_options(populate_existing=True)
+)
+_TALLY = select(Chunk.state, func.count()).where(Chunk.job == bindparam("job")).group_by(Chunk.state)
+_RUNNING = select(Chunk).where(Chunk.job == bindparam("job"), Chunk.state == "running")
 
 
 def record(job: Job) -> JobRecord:
@@ -42,14 +49,12 @@ def find(session: Session, tenant: str, id: str) -> Job:
 
 def ended(session: Session, tenant: str, id: str) -> bool:
     """Say whether a tenant's job has ended, reading no more than that."""
-    state = session.scalars(select(Job.state).where(Job.id == id, Job.tenant == tenant)).first()
-    return state not in OPEN_JOB
+    return session.scalars(_STATE, {"id": id, "tenant": tenant}).first() not in OPEN_JOB
 
 
 def locked(session: Session, id: str) -> Job:
     """Return a job that nobody else changes until this transaction ends."""
-    fresh = select(Job).where(Job.id == id).with_for_update().execution_options(populate_existing=True)
-    return session.scalars(fresh).one()
+    return session.scalars(_LOCKED, {"id": id}).one()
 
 
 def page(
@@ -75,7 +80,7 @@ def twin(session: Session, tenant: str, content: str) -> Job | None:
 
 def advance(session: Session, job: Job) -> None:
     """Bring a job's progress up to date from its running chunks, and write an event at most every second."""
-    running = list(session.scalars(select(Chunk).where(Chunk.job == job.id, Chunk.state == "running")))
+    running = list(session.scalars(_RUNNING, {"job": job.id}))
     if len(running) == 1 and running[0].stop - running[0].start == job.items and running[0].unit:
         job.done, job.total, job.unit = running[0].done, running[0].total, running[0].unit
     else:
@@ -100,7 +105,7 @@ def settle(session: Session, job: Job) -> bool:
     """End a job whose chunks have all ended; False: some have not."""
     if job.state not in OPEN_JOB or job.cut < job.items:
         return False
-    tally = pairs(session, select(Chunk.state, func.count()).where(Chunk.job == job.id).group_by(Chunk.state))
+    tally = pairs(session, _TALLY, {"job": job.id})
     if any(tally.get(state) for state in OPEN_CHUNK):
         return False
     good, bad = tally.get("succeeded", 0), tally.get("failed", 0)

@@ -22,6 +22,7 @@ MARK = "oxp"
 """Begins every key, so that programs that look for leaked secrets can know one."""
 SECRET_BYTES = 32
 NOBODY = "0" * 64
+_ANY = select(ApiKey.id).limit(1)
 
 
 def create(
@@ -62,7 +63,7 @@ def known(session: Session, text: str) -> KeyRecord | None:
 
 def any_exist(session: Session) -> bool:
     """Say whether a key was ever made; revoking the last one does not open the service again."""
-    return session.scalars(select(ApiKey.id).limit(1)).first() is not None
+    return session.scalars(_ANY).first() is not None
 
 
 def revoke(session: Session, id: str) -> KeyRecord:

@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 
 from workers.tables import Lease
 
-from .database import insert, now
+from .database import dialect, insert, now
 
 
 def take(session: Session, name: str, holder: str, seconds: float) -> bool:
     """Take or renew a lease; False: another holds it."""
-    row = insert(session, Lease).values(name=name, holder=holder, until=now() + seconds)
+    row = insert(dialect(session), Lease).values(name=name, holder=holder, until=now() + seconds)
     free = or_(Lease.holder == holder, Lease.until < now())
     mine = {"holder": holder, "until": now() + seconds}
     taken = row.on_conflict_do_update(index_elements=["name"], set_=mine, where=free)

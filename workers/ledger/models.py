@@ -6,7 +6,7 @@ import math
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import bindparam, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from explainers.types import Card, ModelDescription
@@ -19,6 +19,11 @@ from .database import clock
 from .times import moment
 
 Row = TypeVar("Row", Model, Dataset)
+_NAMES = (
+    select(ModelName.name, ModelName.version)
+    .where(ModelName.tenant == bindparam("tenant"), ModelName.model == bindparam("model"))
+    .order_by(ModelName.name, ModelName.version)
+)
 
 
 def keep(
@@ -77,10 +82,9 @@ def _newest(session: Session, tenant: str, name: str) -> ModelName | None:
 
 def record(session: Session, model: Model) -> ModelRecord:
     """Return a model without its session."""
-    mine = (ModelName.tenant == model.tenant, ModelName.model == model.id)
-    names = session.scalars(select(ModelName).where(*mine).order_by(ModelName.name, ModelName.version))
+    names = session.execute(_NAMES, {"tenant": model.tenant, "model": model.id})
     return ModelRecord(
-        id=model.id, tenant=model.tenant, names=[f"{n.name}:{n.version}" for n in names], size=model.size,
+        id=model.id, tenant=model.tenant, names=[f"{name}:{version}" for name, version in names], size=model.size,
         card=Card.model_validate(model.card), description=ModelDescription.model_validate(model.description),
         created=moment(model.created),
     )  # fmt: skip

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from functools import cache
+
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from workers.errors import QuotaExceeded
 from workers.settings import Settings
 from workers.tables import OPEN_JOB, Dataset, Job, Model, Usage
 
-from .database import clock, insert
+from .database import clock, dialect, insert, rows_of
 
 DAY = 86400
 WAIT_SECONDS = 30
@@ -44,10 +47,14 @@ def room(session: Session, settings: Settings, tenant: str, size: int) -> None:
         )
 
 
+_OPEN = (
+    select(func.count()).select_from(Job).where(Job.tenant == bindparam("tenant"), Job.state.in_(OPEN_JOB))
+)
+
+
 def open_jobs(session: Session, tenant: str) -> int:
     """Return how many jobs of a tenant have not ended."""
-    mine = (Job.tenant == tenant, Job.state.in_(OPEN_JOB))
-    return session.scalars(select(func.count()).select_from(Job).where(*mine)).one()
+    return session.scalars(_OPEN, {"tenant": tenant}).one()
 
 
 def stored(session: Session, tenant: str) -> int:
@@ -62,7 +69,13 @@ def stored(session: Session, tenant: str) -> int:
 
 
 def _spend(session: Session, tenant: str, day: int, evaluations: int) -> int:
-    row = insert(session, Usage).values(tenant=tenant, day=day, evaluations=evaluations)
-    more = {"evaluations": Usage.evaluations + evaluations}
+    row = {"tenant": tenant, "day": day, "evaluations": evaluations}
+    return session.execute(_spent(dialect(session)), row).scalar_one()
+
+
+@cache
+def _spent(dialect: str) -> ReturningInsert[int]:
+    row = insert(dialect, Usage)
+    more = {"evaluations": Usage.evaluations + row.excluded.evaluations}
     changed = row.on_conflict_do_update(index_elements=["tenant", "day"], set_=more)
-    return session.scalars(changed.returning(Usage.evaluations)).one()
+    return changed.returning(rows_of(Usage).c.evaluations)

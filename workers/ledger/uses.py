@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from functools import cache
+
+from sqlalchemy import Executable, delete, select
 from sqlalchemy.orm import Session
 
 from workers.tables import BlobUse
 
-from .database import insert
+from .database import dialect, insert
 
 
 def add(session: Session, tenant: str, kind: str, owner: str, digest: str) -> None:
     """Note that an owner needs a blob."""
-    row = insert(session, BlobUse).values(tenant=tenant, kind=kind, owner=owner, digest=digest)
-    session.execute(row.on_conflict_do_nothing())
+    row = {"tenant": tenant, "kind": kind, "owner": owner, "digest": digest}
+    session.execute(_new(dialect(session)), row)
+
+
+@cache
+def _new(dialect: str) -> Executable:
+    return insert(dialect, BlobUse).on_conflict_do_nothing()
 
 
 def drop(session: Session, kind: str, owner: str) -> list[str]:

@@ -7,16 +7,17 @@ waited for. Whoever holds them draws next, or the reconciler does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Executable, Select, bindparam, func, literal, select, union
 from sqlalchemy.orm import Session
 
 from workers.settings import Settings
 from workers.tables import OPEN_CHUNK, OPEN_JOB, Chunk, Job, Turn
 
 from . import chunks, workers
-from .database import clock, exclusive, insert, pairs
+from .database import clock, dialect, exclusive, insert, pairs
 from .jobs import LEVELS
 
 T = TypeVar("T", Chunk, Job)
@@ -33,107 +34,122 @@ class Ticket:
     """The span in which its job was accepted."""
 
 
+_Waiting = dict[str, set[int]]
+
+
 @dataclass(frozen=True)
 class _Lane:
     queue: str
     level: int
+    inside: dict[str, int]
+    """By tenant: how many chunks are in the window."""
+    room: int
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """What the statements below ask for."""
+        return {"queue": self.queue, "level": self.level}
 
 
 def draw(session: Session, settings: Settings, queue: str) -> list[Ticket]:
     """Choose the chunks that come into the window of a queue now, and mark them as published."""
     exclusive(session, "draw")
     slots = workers.slots(session, queue, settings.heartbeat_seconds) or settings.slots
+    inside: dict[int, dict[str, int]] = {level: {} for level in LEVELS.values()}
+    for level, tenant, count in session.execute(_INSIDE, {"queue": queue}):
+        inside[level][tenant] = count
     tickets: list[Ticket] = []
-    for level in LEVELS.values():
+    for level, here in inside.items():
         # each priority has a window of its own: an urgent chunk must not wait for room that a batch has taken
-        lane = _Lane(queue, level)
-        tickets += _fill(session, settings, lane, 2 * slots)
+        lane = _Lane(queue, level, here, 2 * slots - sum(here.values()))
+        # the common cases ask little: a window that is full, and nobody who waits
+        if lane.room > 0 and (waiting := _waiting(session, lane)):
+            tickets += _fill(session, settings, lane, waiting, settings.quota_running or 2 * slots)
     return tickets
 
 
-def _fill(session: Session, settings: Settings, lane: _Lane, size: int) -> list[Ticket]:
+def _fill(session: Session, settings: Settings, lane: _Lane, waiting: _Waiting, most: int) -> list[Ticket]:
     tickets: list[Ticket] = []
-    inside, most = _inside(session, lane), settings.quota_running or size
-    room = size - sum(inside.values())
-    # the common cases ask little: a window that is full, and nobody who waits
-    if room <= 0 or not (waiting := _waiting(session, lane)):
-        return tickets
-    turns = _turns(session, lane)
-    waiting = {t for t in waiting if inside.get(t, 0) < most}
-    while len(tickets) < room and waiting:
+    inside = lane.inside
+    turns = pairs(session, _TURNS, lane.where) if len(waiting) > 1 else {}
+    waiting = {t: kinds for t, kinds in waiting.items() if inside.get(t, 0) < most}
+    while len(tickets) < lane.room and waiting:
         tenant = min(waiting, key=lambda t: (inside.get(t, 0), turns.get(t, 0.0), t))
-        chunk = _next(session, settings, lane, tenant)
+        chunk = _next(session, settings, lane, tenant, waiting[tenant])
         if chunk is None:
-            waiting.discard(tenant)
+            del waiting[tenant]
             continue
         turns[tenant] = _publish(session, chunk)
         inside[tenant] = inside.get(tenant, 0) + 1
         if inside[tenant] >= most:
-            waiting.discard(tenant)
+            del waiting[tenant]
         tickets.append(Ticket(chunk.id, lane.queue, lane.level, session.get_one(Job, chunk.job).trace))
     return tickets
 
 
 def _publish(session: Session, chunk: Chunk) -> float:
     time = clock(session)
-    chunk.published, chunk.publications = time, chunk.publications + 1
-    row = insert(session, Turn).values(queue=chunk.queue, level=chunk.level, tenant=chunk.tenant, at=time)
-    session.execute(row.on_conflict_do_update(index_elements=["queue", "level", "tenant"], set_={"at": time}))
+    chunk.published, chunk.publications = time, (chunk.publications or 0) + 1
     session.flush()
+    row = {"queue": chunk.queue, "level": chunk.level, "tenant": chunk.tenant, "at": time}
+    session.execute(_turn(dialect(session)), row)
     return time
 
 
-def _inside(session: Session, lane: _Lane) -> dict[str, int]:
-    here = (
-        Chunk.queue == lane.queue,
-        Chunk.level == lane.level,
-        Chunk.state.in_(OPEN_CHUNK),
-        Chunk.published.is_not(None),
-    )
-    return pairs(session, select(Chunk.tenant, func.count()).where(*here).group_by(Chunk.tenant))
+def _waiting(session: Session, lane: _Lane) -> _Waiting:
+    """Return who waits in a lane, and whether for chunks that were put back, for ones to be cut, or both."""
+    found: _Waiting = {}
+    for tenant, kind in session.execute(_WAITING, lane.where):
+        found.setdefault(tenant, set()).add(kind)
+    return found
 
 
-def _turns(session: Session, lane: _Lane) -> dict[str, float]:
-    here = (Turn.queue == lane.queue, Turn.level == lane.level)
-    return pairs(session, select(Turn.tenant, Turn.at).where(*here))
-
-
-def _waiting(session: Session, lane: _Lane) -> set[str]:
-    cuttable = (
-        Job.queue == lane.queue,
-        Job.level == lane.level,
-        Job.state.in_(OPEN_JOB),
-        Job.cut < Job.items,
-    )
-    put_back = (
-        Chunk.queue == lane.queue,
-        Chunk.level == lane.level,
-        Chunk.state == "queued",
-        Chunk.published.is_(None),
-    )
-    tenants = select(Job.tenant).where(*cuttable).union(select(Chunk.tenant).where(*put_back))
-    return set(session.scalars(tenants))
-
-
-def _next(session: Session, settings: Settings, lane: _Lane, tenant: str) -> Chunk | None:
-    put_back = select(Chunk).where(
-        Chunk.queue == lane.queue, Chunk.level == lane.level, Chunk.tenant == tenant, Chunk.state == "queued",
-        Chunk.published.is_(None),
-    )  # fmt: skip
-    chunk = session.scalars(_unlocked(put_back.order_by(Chunk.id))).first()
-    if chunk is not None:
+def _next(session: Session, settings: Settings, lane: _Lane, tenant: str, kinds: set[int]) -> Chunk | None:
+    mine = {**lane.where, "tenant": tenant}
+    chunk = session.scalars(_FIRST_PUT_BACK, mine).first() if _PUT_BACK in kinds else None
+    if chunk is not None or _CUTTABLE not in kinds:
         return chunk
-    cuttable = select(Job).where(
-        Job.queue == lane.queue,
-        Job.level == lane.level,
-        Job.tenant == tenant,
-        Job.state.in_(OPEN_JOB),
-        Job.cut < Job.items,
-    )
-    job = session.scalars(_unlocked(cuttable.order_by(Job.id))).first()
+    job = session.scalars(_FIRST_CUTTABLE, mine).first()
     return None if job is None else chunks.cut(session, job, settings.chunk_seconds)
 
 
 def _unlocked(rows: Select[T]) -> Select[T]:
     """Take the first of these that nobody else holds, as it is now."""
     return rows.limit(1).with_for_update(skip_locked=True).execution_options(populate_existing=True)
+
+
+@cache
+def _turn(dialect: str) -> Executable:
+    row = insert(dialect, Turn)
+    return row.on_conflict_do_update(
+        index_elements=["queue", "level", "tenant"], set_={"at": row.excluded.at}
+    )
+
+
+# built once: to write a statement takes longer than to run it
+_PUT_BACK, _CUTTABLE = 0, 1
+_INSIDE = (
+    select(Chunk.level, Chunk.tenant, func.count())
+    .where(Chunk.queue == bindparam("queue"), Chunk.state.in_(OPEN_CHUNK), Chunk.published.is_not(None))
+    .group_by(Chunk.level, Chunk.tenant)
+)
+_TURNS = select(Turn.tenant, Turn.at).where(
+    Turn.queue == bindparam("queue"), Turn.level == bindparam("level")
+)
+_ARE_PUT_BACK = (
+    Chunk.queue == bindparam("queue"), Chunk.level == bindparam("level"), Chunk.state == "queued",
+    Chunk.published.is_(None),
+)  # fmt: skip
+_ARE_CUTTABLE = (
+    Job.queue == bindparam("queue"), Job.level == bindparam("level"), Job.state.in_(OPEN_JOB), Job.cut < Job.items,
+)  # fmt: skip
+_WAITING = union(
+    select(Job.tenant, literal(_CUTTABLE)).where(*_ARE_CUTTABLE),
+    select(Chunk.tenant, literal(_PUT_BACK)).where(*_ARE_PUT_BACK),
+)
+_FIRST_PUT_BACK = _unlocked(
+    select(Chunk).where(*_ARE_PUT_BACK, Chunk.tenant == bindparam("tenant")).order_by(Chunk.id)
+)
+_FIRST_CUTTABLE = _unlocked(
+    select(Job).where(*_ARE_CUTTABLE, Job.tenant == bindparam("tenant")).order_by(Job.id)
+)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from workers.records import WorkerRecord
 from workers.tables import Worker
 
-from .database import clock, insert, now
+from .database import clock, dialect, insert, now
 from .times import moment
 
 ALIVE_BEATS = 6
@@ -39,7 +39,7 @@ def beat(session: Session, who: Identity, open_walls: list[str] | None = None) -
         "versions": who.versions,
         "open_walls": open_walls,
     }
-    row = insert(session, Worker).values(id=who.id, **fields, seen=now())
+    row = insert(dialect(session), Worker).values(id=who.id, **fields, seen=now())
     session.execute(row.on_conflict_do_update(index_elements=["id"], set_={**fields, "seen": now()}))
 
 
@@ -70,10 +70,14 @@ def alive(session: Session, heartbeat: float) -> list[WorkerRecord]:
     ]
 
 
+_SLOTS = select(func.sum(Worker.slots)).where(
+    Worker.queue == bindparam("queue"), Worker.seen > now() - bindparam("silence"), Worker.draining.is_(None)
+)
+
+
 def slots(session: Session, queue: str, heartbeat: float) -> int:
     """Return how many chunks of a queue can run at once now."""
-    recent = (Worker.seen > now() - ALIVE_BEATS * heartbeat, Worker.draining.is_(None))
-    return session.scalars(select(func.sum(Worker.slots)).where(Worker.queue == queue, *recent)).one() or 0
+    return session.scalars(_SLOTS, {"queue": queue, "silence": ALIVE_BEATS * heartbeat}).one() or 0
 
 
 def of_host(session: Session, host: str) -> list[Worker]:
