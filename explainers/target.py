@@ -45,18 +45,49 @@ def weights(target: Target, shape: Sequence[int], dtype: Any, index: Array | Non
 
 
 def _given(values: list[Any], shape: Sequence[int], dtype: Any) -> Array:
+    given = _numbers(values, dtype)
+    if given.shape == tuple(shape[1:]):
+        return np.broadcast_to(given, shape).copy()
+    if given.shape != tuple(shape):
+        raise _misshapen(given, shape)
+    return given
+
+
+def _numbers(values: list[Any], dtype: Any) -> Array:
     try:
         given = np.asarray(values, dtype)
     except (ValueError, TypeError) as e:
         raise InvalidRequest("weights must be numbers in a regular array", pointer="/target/weights") from e
-    if given.shape == tuple(shape[1:]):
-        return np.broadcast_to(given, shape).copy()
-    if given.shape != tuple(shape):
-        raise InvalidRequest(
-            f"weights have shape {list(given.shape)}, the explained tensor has {list(shape)}",
-            pointer="/target/weights",
-        )
+    if not np.isfinite(given).all():
+        raise InvalidRequest("weights must be finite numbers", pointer="/target/weights")
     return given
+
+
+def _misshapen(given: Array, shape: Sequence[int | str | None]) -> InvalidRequest:
+    return InvalidRequest(
+        f"weights have shape {list(given.shape)}, the explained tensor has {list(shape)}",
+        pointer="/target/weights",
+    )
+
+
+def check_weights(target: Target, dims: Sequence[int | str | None] | None, items: int | None) -> None:
+    """Refuse weights that cannot be those of a tensor of these dimensions; `items` None: of any number of items."""
+    if target.weights is None:
+        return
+    given = _numbers(target.weights, np.float64)
+    if dims is None:
+        return
+    fitting: list[Sequence[int | str | None]] = [[items, *dims[1:]], dims[1:]]
+    # a first axis of such a length may be no axis of items: only the run can tell
+    fitting += [dims] if dims and isinstance(dims[0], int) and dims[0] != 1 else []
+    if not any(_fits(given.shape, like) for like in fitting):
+        raise _misshapen(given, [items, *dims[1:]])
+
+
+def _fits(shape: Sequence[int], dims: Sequence[int | str | None]) -> bool:
+    return len(shape) == len(dims) and all(
+        not isinstance(d, int) or n == d for n, d in zip(shape, dims, strict=True)
+    )
 
 
 def sums_everything(target: Target, dims: Sequence[int | str | None] | None) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 import explainers
 from explainers import registry, signature
+from explainers import target as targets
 from explainers.errors import InvalidRequest
 from explainers.layout import Shapes, rows_first
 from explainers.types import Array, Arrays, ModelDescription, TensorSpec
@@ -63,7 +64,7 @@ def prepare(
     if submission.priority not in LEVELS:
         raise InvalidRequest(f"priority must be one of {', '.join(LEVELS)}", pointer="/priority")
     inputs = _inputs(model, submission, source, blobs)
-    signature.check(model.description, request, inputs.items)
+    _check(model.description, request, inputs.items)
     data = references.bound(model, request, named, blobs)
     evaluations = signature.evaluations(request, inputs.sample, model.description, model.card, data.shapes)
     check_cost(evaluations, guess(model.description, 1), charged(request, inputs.items), settings)
@@ -76,7 +77,7 @@ def estimate(
 ) -> Cost:  # fmt: skip
     """Check a submission without inputs and say what it would cost, from the shapes of one item of each input."""
     request = _request(submission)
-    signature.check(model.description, request, items)
+    _check(model.description, request, items)
     kind = registry.find(request.method)
     axes = {s.name: s.batch_axis for s in model.description.inputs}
     data = rows_first(references.bound(model, request, named, blobs).shapes, axes)
@@ -94,6 +95,13 @@ def charged(request: signature.Request, items: int) -> int:
 def _request(submission: Submission) -> signature.Request:
     fields = ("method", "params", "target", "seed")
     return signature.read_request({name: getattr(submission, name) for name in fields})
+
+
+def _check(description: ModelDescription, request: signature.Request, items: int) -> None:
+    signature.check(description, request, items)
+    spec = signature.target_spec(description, request.target)
+    searches = registry.find(request.method).searches
+    targets.check_weights(request.target, spec.shape, None if searches else items)
 
 
 def _inputs(

@@ -41,6 +41,11 @@ def count(http) -> int:
         ({"target": 10}, "/target/index"),
         ({"target": {"index": [0, 1]}, "inputs": tensor()}, "/target/index"),
         ({"target": {"output": "nothing"}}, "/target/output"),
+        ({"target": {"weights": [1.0] * 9}}, "/target/weights"),
+        ({"target": {"weights": [[1.0] * 10] * 2}, "inputs": tensor()}, "/target/weights"),
+        ({"target": {"weights": [[1.0] * 10, [1.0]]}}, "/target/weights"),
+        ({"target": {"weights": [None] * 10}}, "/target/weights"),
+        ({"target": {"output": "conv0", "weights": [1.0] * 16}}, "/target/weights"),
         ({"seed": -1}, "/seed"),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else None,
@@ -52,6 +57,11 @@ def test_a_misfit_is_placed_and_not_enqueued(http, ask, changes, pointer):
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert pointer in [e["pointer"] for e in answer.json()["errors"]]
     assert count(http) == before
+
+
+@pytest.mark.parametrize("weights", [[1.0] * 10, [[1.0] * 10]], ids=["shared", "per-item"])
+def test_weights_of_the_explained_shape_are_accepted(ask, weights):
+    assert ask(target={"weights": weights}, inputs=tensor()).status_code == 202
 
 
 def test_nan_in_a_file_is_placed(http, digits):

@@ -64,6 +64,7 @@ def test_the_sum_is_explained_with_a_warning_where_there_is_no_class_axis(digits
         ({"index": {"at": [1, 2]}}, "/target/index/at"),
         ({"weights": [1.0, 2.0]}, "/target/weights"),
         ({"weights": [[1.0], 2.0]}, "/target/weights"),
+        ({"weights": [None] * 10}, "/target/weights"),
         ({"index": 1, "contrast": [1, 2]}, "/target"),
         ({"output": "logit"}, "/target/output"),
         ({"outputs": "logits"}, "/target/outputs"),
