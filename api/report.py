@@ -51,9 +51,11 @@ def report(id: str, query: ReportQuery) -> Any:
     require_result(id)
     found = service().finished.items(tenant(), id, query.start, query.limit)
     manifest = service().finished.manifest(tenant(), id)
+    views = service().finished.views(tenant(), id)
     text = render_template(
         "report.html", job=found.result.job, account=found.result.account, method=_method(found), style=_STYLE,
-        style_hash=_STYLE_HASH, overviews=_overviews(found), items=[_shown(found, item) for item in found.items],
+        style_hash=_STYLE_HASH, overviews=_overviews(found, views["all"]),
+        items=[_shown(found, item, drawn=bool(views["item"])) for item in found.items],
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
     )  # fmt: skip
     disposition = f'attachment; filename="{found.result.job.id}.html"'
@@ -65,7 +67,7 @@ def _method(found: ItemsRecord) -> registry.Method | None:
     return registry.methods().get(found.result.job.method)
 
 
-def _shown(found: ItemsRecord, record: ItemRecord) -> Shown:
+def _shown(found: ItemsRecord, record: ItemRecord, *, drawn: bool) -> Shown:
     account, item = found.result.account, record.item
     if record.failure is not None:
         return Shown(item, "", "", [], [], record.failure.detail)
@@ -74,7 +76,7 @@ def _shown(found: ItemsRecord, record: ItemRecord) -> Shown:
     return Shown(
         item,
         label,
-        _picture(found, item),
+        _picture(found, item) if drawn else "",
         sentences.figures(
             account, item, label, shares=any(n.startswith("attribution.") for n in record.arrays)
         ),
@@ -84,9 +86,7 @@ def _shown(found: ItemsRecord, record: ItemRecord) -> Shown:
 
 
 def _picture(found: ItemsRecord, item: int) -> str:
-    """Return an item's picture as a data URL, or nothing where the method gives none to draw."""
-    if not any(a.name.startswith("attribution.") for a in found.result.arrays):
-        return ""
+    """Return an item's picture as a data URL, or nothing where there is none of this item."""
     try:
         png = service().finished.picture(tenant(), found.result.job.id, item)
     except ExplainError:
@@ -94,11 +94,10 @@ def _picture(found: ItemsRecord, item: int) -> str:
     return _data_url(png)
 
 
-def _overviews(found: ItemsRecord) -> list[str]:
+def _overviews(found: ItemsRecord, views: list[str]) -> list[str]:
     """Return the pictures of all items together, as data URLs."""
     job, finished = found.result.job.id, service().finished
-    views = finished.views(tenant(), job)["all"][:MOST_OVERVIEWS]
-    return [_data_url(finished.picture(tenant(), job, None, view)) for view in views]
+    return [_data_url(finished.picture(tenant(), job, None, view)) for view in views[:MOST_OVERVIEWS]]
 
 
 def _data_url(png: bytes) -> str:

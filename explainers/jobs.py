@@ -186,6 +186,8 @@ def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Ac
 
 
 def _sums(run: Run, attributions: Arrays) -> list[float]:
+    if not attributions:
+        return []
     total = np.zeros(run.items)
     for name, a in attributions.items():
         axis = run.axes.get(name, 0) or 0

@@ -209,7 +209,9 @@ class Account(BaseModel):
     items: int
     score: list[float] = Field([], description="Per item, the explained quantity.")
     index: list[int] = Field([], description="Per item, the explained class where the target is one.")
-    attribution_sum: list[float] = Field([], description="Per item, the sum of all attributions.")
+    attribution_sum: list[float] = Field(
+        [], description="Per item, the sum of all attributions; empty where the method makes none."
+    )
     per_item: dict[str, list[float]] = Field(
         {}, description="Further figures per item: standard errors, deltas, remainders."
     )

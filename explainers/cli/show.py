@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,26 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items() if v not in (None, ""))
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value)) or "none"
     return f"{value:.5g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _fact(name: str, value: object) -> list[tuple[str, object]]:
+    """Return what a method reports, a line for each part of it where the parts have parts of their own."""
+    if isinstance(value, Mapping) and any(isinstance(v, Mapping) for v in value.values()):
+        return [(name.replace("_", " "), ""), *((f"  {k}", v) for k, v in value.items())]
+    return [(name.replace("_", " "), value)]
 
 
 def account(found: Account, card: Card, *, rules: bool = False) -> None:
     """Print an account: what was explained, the figures of each item, what is to be known about them."""
     console = out()
     console.print(table(("account", ""), _facts(found)))
-    console.print(table(*_items(found, card)))
+    if found.items:
+        console.print(table(*_items(found, card)))
     if found.items > MOST_ROWS:
         console.print(f"... and {found.items - MOST_ROWS} further items; the .npz has all of them")
     if rules and found.rules:
@@ -84,7 +96,7 @@ def _facts(found: Account) -> list[tuple[str, object]]:
         ),
         ("items", found.items),
         *((f"held fixed: {name}", reason) for name, reason in found.held_fixed.items()),
-        *((name.replace("_", " "), value) for name, value in found.facts.items()),
+        *(row for name, value in found.facts.items() for row in _fact(name, value)),
     ]
     if found.piecewise_constant:
         rows.append(("passed nothing back", ", ".join(found.piecewise_constant)))

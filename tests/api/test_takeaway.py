@@ -41,7 +41,7 @@ def test_a_report_asks_nobody(http, done):
     answer = http.get(f"/v1/jobs/{done['id']}/report.html")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{done["id"]}.html"'
     text = answer.text
-    assert text.count('alt="Attributions of item') == 2
+    assert text.count('alt="Picture of item') == 2
     assert re.findall(r"(?:src|href)=\"(?!data:)", text) == []
     assert not re.search(r"<script|<link|@import|url\(", text)
     assert done["model"] in text
@@ -53,7 +53,14 @@ def test_a_report_of_curves_has_their_picture(http, ask, finish):
     answer = http.get(f"/v1/jobs/{job['id']}/report.html?limit=1")
     assert answer.status_code == 200
     assert answer.text.count("data:image/png;base64,") == 1
-    assert "Attributions of item" not in answer.text
+    assert "Picture of item" not in answer.text
+
+
+def test_a_report_of_feature_maps_has_them_item_by_item(http, ask, finish):
+    job = finish(ask(method="activations", params={"layer": "relu0"}))
+    text = http.get(f"/v1/jobs/{job['id']}/report.html").text
+    assert text.count('alt="Picture of item') == text.count("data:image/png;base64,") == 2
+    assert "sum of the attributions" not in text
 
 
 def test_nothing_of_a_file_becomes_markup(http, digits_bytes, ask, finish):

@@ -76,6 +76,17 @@ def test_weights_need_no_input(tmp_path):
     assert done.exit_code == 0, done.output
 
     assert list(Explanation.load(tmp_path / "x.npz").arrays) == ["filter.conv1"]
+    assert "operator Conv, tensor conv1" in done.output
+    assert "sum of attributions" not in done.output
+
+
+def test_what_makes_no_attributions_tells_no_sum_of_them(tmp_path):
+    done = explain(MODEL, HELD, "activations", tmp_path / "x.npz", "--param", "layer=conv1")
+    assert done.exit_code == 0, done.output
+
+    assert "score" in done.stdout
+    assert "sum of attributions" not in done.stdout
+    assert Explanation.load(tmp_path / "x.npz").account.attribution_sum == []
 
 
 def test_what_explains_inputs_wants_them(tmp_path):
