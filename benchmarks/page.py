@@ -56,7 +56,7 @@ def fill(settings: Settings, models: Mapping[str, Path]) -> None:
     service.close()
     database, blobs = Database(settings.ledger_url), open_blobs(settings.blobs, settings.blob_url)
     inputs = {"input": np.zeros((1, 1, 8, 8), np.float32)}
-    why = TimeLimit("items 0 to 0 took more than 60 s; use fewer samples or a smaller batch").to_json()
+    why = TimeLimit("the item took more than 60 s; use fewer samples").to_json()
     with database.write() as session:
         for seed in range(JOBS):
             model = known[seed % len(known)]

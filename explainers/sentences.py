@@ -26,6 +26,8 @@ _MEANINGS = {
     "groups": "Into how many parts the item was divided.",
     "remaining": "How many samples were asked for and not drawn.",
     "steps": "How many points on the way from the baseline to the item were used.",
+    "objective": "What the search was to make great, when it ended.",
+    "log_p": "How likely the data's density takes it to be, as a logarithm.",
     "drift": "How far the compiled graph's score lies from the model's own.",
 }
 
@@ -96,11 +98,13 @@ def _sum(account: Mapping[str, Any], item: int, score: float, total: float) -> F
     whole = score - start
     kind = methods().get(account["method"])
     # methods of relevance, whose sum is meant to be the score, keep a ledger where asked
-    if not whole or not ("ledger" in account["params"] or (kind and kind.completes)):
+    if not ("ledger" in account["params"] or (kind and kind.completes)):
         return Figure(
             "attribution_sum", total, "The sum of the attributions; this method does not promise the score."
         )
     of = "the score's difference to the baseline" if start else "the score"
+    if not whole:
+        return Figure("attribution_sum", total, f"{_capital(of)} is 0: there is nothing to distribute.")
     return Figure(
         "attribution_sum", total, f"{percent(total / whole)} of {of} is distributed over the inputs."
     )
@@ -115,6 +119,10 @@ def _absorbed(account: Mapping[str, Any], item: int, score: float) -> Iterator[F
         if score and abs(total / score) >= 0.0005:
             where = _ABSORBERS.get(name, name)
             yield Figure(f"absorbed.{name}", total, f"{percent(total / score)} of the score went to {where}.")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def percent(share: float) -> str:

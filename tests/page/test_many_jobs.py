@@ -29,7 +29,7 @@ def _parts(model: onnx.ModelProto) -> dict:
 
 @pytest.mark.parametrize(("size", "width", "height"), [("wide", 1280, 900), ("narrow", 390, 844)])
 def test_a_thousand_jobs_are_listed_page_by_page(browser, crowded, size, width, height):
-    visiting = Visit(browser, crowded, width)
+    visiting = Visit(browser, crowded, width, height=height)
     page = visiting.to("jobs")
     rows = page.locator("tr[data-job]")
     assert rows.count() == PAGE
@@ -40,7 +40,7 @@ def test_a_thousand_jobs_are_listed_page_by_page(browser, crowded, size, width, 
         assert box["y"] + box["height"] <= height, (row, box)
     assert visiting.overflow() <= 0
     assert visiting.barriers() == []
-    visiting.shot(f"jobs-many-{size}")
+    visiting.shot(f"jobs-many-{size}", whole=False)
     page.click("text=Show 50 more")
     page.wait_for_selector(f"tr[data-job]:nth-child({2 * PAGE})")
     ids = rows.evaluate_all("(all) => all.map((r) => r.dataset.job)")

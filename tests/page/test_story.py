@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+from reference.page_models import STEPS
+
+WAVE = " ".join(f"{math.sin(i / 4) + i / 30:.2f}" for i in range(STEPS))
+
 
 def upload(visit, files, name: str) -> None:
     page = visit.to("models")
@@ -95,13 +101,47 @@ def test_words_are_typed_in_and_coloured(visit, files):
 
 def test_a_series_is_a_line_over_its_colours(visit, files):
     upload(visit, files, "series")
+    explain_typed(visit, WAVE)
+    visit.page.wait_for_selector(
+        ".series .chart .main-svg .colorbar, .series .chart .main-svg .infolayer .cbbg"
+    )
+    visit.shot("result-series")
+
+
+def test_a_column_of_numbers_is_a_series_without_a_card(visit, files):
+    upload(visit, files, "column")
     page = visit.page
+    assert "season items × 2" in page.inner_text("main")
+    explain_typed(visit, f"{WAVE}\n{WAVE}", "2 items")
+    page.wait_for_selector(".series .chart .main-svg")
+    ticks = page.locator(".series .xtick text").all_text_contents()
+    assert all(tick.isdigit() for tick in ticks)
+
+
+def explain_typed(visit, words: str, expected: str = "1 item") -> None:
+    visit.page.click("text=Explain with it")
+    visit.drawn()
+    visit.page.fill("fieldset textarea", words)
+    visit.page.wait_for_selector(f".cost:has-text('{expected}:')")
+    start(visit)
+
+
+def test_a_picture_needs_black_and_white_and_is_asked_for_them(visit, http, files):
+    upload(visit, files, "bare")
+    page = visit.page
+    model = page.url.rpartition("/")[2]
     page.click("text=Explain with it")
     visit.drawn()
-    page.fill("fieldset textarea", "1 -2 3 0.5")
+    page.set_input_files("fieldset input[type=file]", files / "photo.png")
+    page.wait_for_selector(".cost:has-text('model evaluation')")
+    page.click("button:has-text('Start')")
+    page.wait_for_selector("[role=alert]:has-text('takes for black and white')")
+    with page.expect_response("**/card"):
+        page.select_option(".field:has(label:text-is('Black to white is')) select", "0 to 255")
+    card = http.get(f"/v1/models/{model}").json()["card"]["inputs"]["photo"]
+    assert (card["low"], card["high"]) == (0, 255)
     start(visit)
-    page.wait_for_selector(".series .chart .main-svg .colorbar, .series .chart .main-svg .infolayer .cbbg")
-    visit.shot("result-series")
+    page.wait_for_selector(".panels canvas")
 
 
 def test_a_text_is_cut_by_the_tokenizer_of_the_bundle(visit, files):
@@ -123,10 +163,21 @@ def test_a_text_is_cut_by_the_tokenizer_of_the_bundle(visit, files):
 def test_a_method_that_searches_needs_no_input(visit, digits):
     page = visit.to(f"new?model={digits['model']}&method=activation_maximization")
     page.check("input[value=files]")
-    page.locator(".field:has(label:text-is('steps')) input").fill("20")
+    page.locator(".field:has(label:text-is('steps')) input").fill("60")
     start(visit)
     page.wait_for_selector("img.drawing")
     page.wait_for_function("() => !document.querySelector('main').innerText.includes('Drawing')")
+
+
+def test_prototypes_that_look_like_the_data_are_drawn(visit, digits):
+    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&method=activation_maximization")
+    page.locator(".field:has(label:text-is('Items')) input").fill("")
+    page.locator(".field:has(label:text-is('steps')) input").fill("100")
+    page.locator(".field:has(label:text-is('expert')) input").fill("gaussian")
+    start(visit)
+    page.wait_for_selector("img.drawing")
+    page.wait_for_function("() => !document.querySelector('main').innerText.includes('Drawing')")
+    assert "What the search found for each class" in page.inner_text("main")
     visit.shot("result-prototypes")
 
 

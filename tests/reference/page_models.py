@@ -12,6 +12,7 @@ from PIL import Image
 from reference import texts
 
 FEATURES = ["age", "income", "tenure", "visits"]
+STEPS = 60
 WORDS = ["<pad>", "the", "film", "was", "bad", "great", "not", "boring"]
 NASTY = "<script>window.pwned=1</script>"
 QUOTED = 'it\'s "quoted" & <img src=x onerror=window.pwned=1>'
@@ -24,7 +25,11 @@ def write(folder: Path) -> Path:
         "outputs": {"risk": {"labels": ["stays", "leaves"]}},
     }
     _model(folder / "table.onnx", _table("x", "risk"), table)
-    _model(folder / "series.onnx", _table("signal", "risk"), {"inputs": {"signal": {"kind": "series"}}})
+    _model(
+        folder / "series.onnx", _table("signal", "risk", STEPS), {"inputs": {"signal": {"kind": "series"}}}
+    )
+    _model(folder / "column.onnx", _column(), {"inputs": {}})
+    _model(folder / "bare.onnx", _picture(), {"inputs": {}})
     words = {
         "inputs": {"ids": {"kind": "tokens", "categories": {"ids": WORDS}}},
         "outputs": {"logits": {"labels": ["no", "yes"]}},
@@ -52,11 +57,33 @@ def _model(path: Path, graph: onnx.GraphProto, card: dict) -> None:
     path.with_suffix(".json").write_text(json.dumps(card))
 
 
-def _table(name: str, output: str) -> onnx.GraphProto:
+def _picture() -> onnx.GraphProto:
+    weights = [numpy_helper.from_array(np.random.default_rng(2).normal(size=(768, 2)).astype("f4"), "w")]
+    nodes = [
+        helper.make_node("Flatten", ["photo"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["kind"]),
+    ]
+    photo = helper.make_tensor_value_info("photo", TensorProto.FLOAT, ["N", 3, 16, 16])
+    kind = helper.make_tensor_value_info("kind", TensorProto.FLOAT, ["N", 2])
+    return helper.make_graph(nodes, "picture", [photo], [kind], weights)
+
+
+def _column() -> onnx.GraphProto:
+    weights = [numpy_helper.from_array(np.random.default_rng(3).normal(size=(STEPS, 2)).astype("f4"), "w")]
+    nodes = [
+        helper.make_node("Flatten", ["days"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["season"]),
+    ]
+    days = helper.make_tensor_value_info("days", TensorProto.FLOAT, ["N", STEPS, 1])
+    season = helper.make_tensor_value_info("season", TensorProto.FLOAT, ["M", 2])
+    return helper.make_graph(nodes, "column", [days], [season], weights)
+
+
+def _table(name: str, output: str, width: int = 4) -> onnx.GraphProto:
     rng = np.random.default_rng(1)
     weights = [
         numpy_helper.from_array(rng.normal(size=s).astype("f4"), n)
-        for n, s in {"w": (4, 8), "v": (8, 2)}.items()
+        for n, s in {"w": (width, 8), "v": (8, 2)}.items()
     ]
     nodes = [
         helper.make_node("MatMul", [name, "w"], ["hidden"], name=f"first {name}"),
@@ -64,7 +91,7 @@ def _table(name: str, output: str) -> onnx.GraphProto:
         helper.make_node("MatMul", ["active", "v"], [output]),
     ]
     ends = [
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", d]) for n, d in ((name, 4), (output, 2))
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", d]) for n, d in ((name, width), (output, 2))
     ]
     return helper.make_graph(nodes, "table", ends[:1], ends[1:], weights)
 

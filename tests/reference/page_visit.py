@@ -18,13 +18,15 @@ AXE = ROOT / "tests" / "page" / "vendor" / "axe.min.js"
 class Visit:
     """One tab; `errors` and `elsewhere` are what the console and the network showed."""
 
-    def __init__(self, browser: Any, url: str, width: int = 1280, scheme: str = "light") -> None:
+    def __init__(
+        self, browser: Any, url: str, width: int = 1280, scheme: str = "light", height: int = 900
+    ) -> None:
         self.url = url
         self.errors: list[str] = []
         self.elsewhere: list[str] = []
         self.expected: tuple[str, ...] = ()
         self._context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
         self._context.set_default_timeout(20_000)
         self.page = self._context.new_page()
@@ -60,14 +62,14 @@ class Visit:
         """Wait until the result of the job is shown."""
         self.page.wait_for_selector("h2:has-text('Take away')", timeout=60_000)
 
-    def shot(self, name: str) -> None:
-        """Take a picture for the docs, where ONNXPLAIN_SCREENSHOTS=1 asks for them."""
+    def shot(self, name: str, *, whole: bool = True) -> None:
+        """Take a picture for the docs, where ONNXPLAIN_SCREENSHOTS=1 asks for them; not whole: what the window shows."""
         if not os.environ.get("ONNXPLAIN_SCREENSHOTS"):
             return
         IMAGES.mkdir(parents=True, exist_ok=True)
         path = IMAGES / f"{name}.png"
         self.page.wait_for_timeout(700)  # charts and pictures that come into sight
-        self.page.screenshot(path=path, full_page=True)
+        self.page.screenshot(path=path, full_page=whole)
         _small(Image.open(path).convert("RGB")).save(path, optimize=True)
 
     def barriers(self) -> list[str]:
@@ -89,11 +91,16 @@ class Visit:
 
 def _small(image: Image.Image) -> Image.Image:
     """Return the picture in 256 colours: the most frequent as they are, the rest so that rare ones, as of a bar, are kept."""
-    colours = sorted(image.getcolors(1 << 24), reverse=True)
-    common, rare = [c for _, c in colours[:96]], [c for _, c in colours[96:]]
-    if not rare:
-        return image.quantize(len(common))
-    each_once = Image.fromarray(np.array([rare], np.uint8)).quantize(160)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([v for colour in common for v in colour] + each_once.getpalette()[: 3 * 160])
-    return image.quantize(palette=palette, dither=Image.Dither.NONE)
+    pixels = np.asarray(image).astype(np.uint32)
+    packed, at, counts = np.unique(pixels @ [1 << 16, 1 << 8, 1], return_inverse=True, return_counts=True)
+    colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.uint8)
+    order = np.argsort(-counts)
+    common, rare = colours[order[:96]], colours[order[96:]]
+    palette = common
+    if len(rare):
+        each_once = Image.fromarray(rare[None]).quantize(160).getpalette()[: 3 * 160]
+        palette = np.concatenate([common, np.reshape(each_once, (-1, 3))])
+    distances = ((colours[:, None].astype(int) - palette.astype(int)) ** 2).sum(axis=2)
+    found = Image.fromarray(distances.argmin(axis=1)[at].reshape(pixels.shape[:2]).astype(np.uint8), "P")
+    found.putpalette(palette.astype(np.uint8).ravel().tolist())
+    return found

@@ -31,6 +31,8 @@ export function formOf(card, axes, shape) {
   if (isImage(axes)) return 'image';
   if (['text', 'tokens'].includes(card.kind)) return 'words';
   if (axes.includes('T') && [...axes].every((letter) => 'TC'.includes(letter)) && card.kind !== 'tabular') return 'series';
+  // one column or one row of numbers is a line
+  if (shape.length === 2 && shape.includes(1) && card.kind !== 'tabular') return 'series';
   const values = shape.reduce((a, b) => a * b, 1);
   if (shape.length <= 1) return card.kind === 'tabular' || values <= 64 ? 'bars' : 'series';
   return 'heatmap';

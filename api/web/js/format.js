@@ -27,16 +27,20 @@ export function time(text) {
   return text ? new Date(text).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' }) : '–';
 }
 
-// the axis of the items, which what comes out names as what goes in does
-export function shape(spec, items = null) {
+// `model` where the tensor is none of its inputs: the axis of the items has the same name as theirs, else it is the first
+export function shape(spec, model = null) {
   if (!spec.shape) return 'any shape';
   if (!spec.shape.length) return 'one value';
-  return spec.shape.map((d, i) => (i === spec.batch_axis || (items !== null && d === items) ? 'items' : d ?? 'any')).join(' × ');
+  const at = model ? itemsAt(spec.shape, model) : spec.batch_axis;
+  return spec.shape.map((d, i) => (i === at ? 'items' : d ?? 'any')).join(' × ');
 }
 
-export function itemsAxis(model) {
-  const [first] = model.inputs.filter((s) => s.shape && s.batch_axis !== null && typeof s.shape[s.batch_axis] === 'string');
-  return first ? first.shape[first.batch_axis] : null;
+function itemsAt(dimensions, model) {
+  if (model.batch === 'one-by-one') return null;
+  const names = model.inputs.filter((s) => s.shape && s.batch_axis !== null).map((s) => s.shape[s.batch_axis]);
+  const named = dimensions.findIndex((d) => typeof d === 'string' && names.includes(d));
+  if (named >= 0) return named;
+  return typeof dimensions[0] === 'string' || (model.batch === 'freed' && dimensions[0] === 1) ? 0 : null;
 }
 
 export function words(name) {

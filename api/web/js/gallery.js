@@ -66,10 +66,15 @@ function chosen(job, { order, of, least, most, agreement }) {
 
 function tile(job, item, state, show, current, sight) {
   const index = job.account.index[item];
-  const words = [`item ${item}`, index >= 0 && index !== undefined ? nameOf(job, index) : null, `score ${number(job.account.score[item])}`, state.agreement ? `agrees ${number(state.agreement[item])}` : null].filter(Boolean);
+  const words = [`item ${item}`, index >= 0 && index !== undefined ? nameOf(job, index) : null, `score ${brief(job.account.score[item])}`, state.agreement ? `agrees ${brief(state.agreement[item])}` : null].filter(Boolean);
   const press = h('button', { type: 'button', title: words.join(', '), 'data-item': item, 'aria-current': item === current() ? 'true' : null, onclick: () => show(item) }, h('span', { class: 'frame' }), words.map((line) => h('span', { class: 'label' }, line)));
   sight.observe(press);
   return h('li', {}, press);
+}
+
+// three digits, which fit a tile
+function brief(value) {
+  return number(Number.isFinite(value) ? Number(value.toPrecision(3)) : value);
 }
 
 function mark(grid, item) {

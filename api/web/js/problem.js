@@ -19,7 +19,7 @@ function faults(fields) {
 
 function nodes(fields) {
   if (!fields.nodes?.length) return null;
-  return h('details', {}, h('summary', {}, `${fields.nodes.length} nodes without a derivative`),
+  return h('details', {}, h('summary', {}, `${fields.nodes.length} node${fields.nodes.length === 1 ? '' : 's'} without a derivative`),
     h('ul', {}, fields.nodes.map((n) => h('li', {}, h('code', {}, `${n.operator} ${n.node}`), ` ${n.reason}`))));
 }
 

@@ -22,7 +22,7 @@ export function stateMark(job) {
 
 export function progressBar(job) {
   const { done, total, unit } = job.progress;
-  const said = `${number(done)} of ${number(total)} ${unit}`;
+  const said = `${number(done)} of ${number(total)} ${total === 1 ? unit.replace(/s$/, '') : unit}`;
   return h('span', { class: 'progress' }, !ended(job) && h('progress', { max: total || 1, value: done, 'aria-label': said }), ' ', h('span', { class: 'done' }, said));
 }
 

@@ -31,7 +31,7 @@ export async function result(job, query, signal) {
   return [
     failures(found), found.account.warnings.map((w) => h('p', { class: 'warning' }, w)),
     several && h('section', {}, h('h2', {}, `${number(found.items)} items`), state.gallery.place),
-    await overall(found, items), steps(found, state, show), detail, h('section', {}, h('h2', {}, 'Take away'), takeaway(found, () => state.item)),
+    await overall(found, items), steps(several ? found.items : searched(found), state, show), detail, h('section', {}, h('h2', {}, 'Take away'), takeaway(found, () => state.item)),
   ];
 }
 
@@ -41,8 +41,13 @@ function failures(found) {
     h('ul', {}, found.failures.slice(0, 50).map((f) => h('li', {}, `Item ${f.item}: ${f.detail}`))));
 }
 
-function steps(found, state, show) {
-  if (found.items < 2) return null;
-  const move = (by) => () => show((state.item + by + found.items) % found.items);
+// a search finds prototypes of its own, as many as it has scores
+function searched(found) {
+  return found.arrays.some((a) => a.name.startsWith('prototype.')) ? found.account.score.length : found.items;
+}
+
+function steps(count, state, show) {
+  if (count < 2) return null;
+  const move = (by) => () => show((state.item + by + count) % count);
   return h('nav', { class: 'row', 'aria-label': 'Items' }, button('← Item before', move(-1)), button('Next item →', move(1)));
 }

@@ -73,6 +73,8 @@ def about_prototypes(scene: Scene, count: int) -> str:
     if explained:
         parts.append(f"of {explained}")
     if "score" in scene.explanation.arrays:
-        inverted = "feature_error" in scene.explanation.account.per_item
-        parts.append(f"the number is its {'feature error' if inverted else 'score'}")
+        known = scene.explanation.account.per_item
+        # a search's score is what it made great: of a class, less penalties, plus the density of an expert
+        what = next((n for n in ("feature_error", "objective") if n in known), "score")
+        parts.append(f"the number is its {what.replace('_', ' ')}")
     return " · ".join(parts)

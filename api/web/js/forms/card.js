@@ -29,7 +29,7 @@ function inputFields(spec, card) {
     field('Kind', kind),
     field('Layout', layout, 'Axes as letters: NCHW, NHWC, NTC, NT.'),
     field('Mean', ranges.mean, 'Per channel, subtracted before the model.'),
-    field('Std', ranges.std, 'Per channel, divided by before the model.'),
+    field('Standard deviation', ranges.std, 'Per channel, divided by before the model.'),
     field('Low', ranges.low, 'Least value the model can be given.'),
     field('High', ranges.high, 'Greatest value the model can be given.'),
     field('Names of features', features, 'One per line.')));

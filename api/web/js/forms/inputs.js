@@ -24,9 +24,9 @@ export function inputsForm(model, datasets, { dataset, job, items }, changed) {
 }
 
 function files(model, changed) {
-  const parts = model.inputs.map((spec) => oneInput(spec, cardOf(model.card, spec.name), changed));
+  const parts = model.inputs.map((spec) => oneInput(model, spec, cardOf(model.card, spec.name), changed));
   return {
-    words: 'Files or typed', place: h('div', {}, parts.map((part) => part.place)), count: () => 1, given: () => parts.some((part) => part.given()),
+    words: 'Files or typed', place: h('div', {}, parts.map((part) => part.place)), count: () => Math.max(1, ...parts.map((part) => part.count())), given: () => parts.some((part) => part.given()),
     read: async () => ({ files: await Promise.all(wanted(parts).map(async (part) => [part.spec.name, await part.read()])) }),
   };
 }

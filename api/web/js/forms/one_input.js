@@ -4,10 +4,11 @@ import { axesOf, isImage, itemShape } from '../axes.js';
 import { fill, h } from '../dom.js';
 import { dropZone } from '../drop.js';
 import { cut, shape } from '../format.js';
+import { blackAndWhite, known } from './black_white.js';
 import { field, many, select } from './fields.js';
 import { fitted } from './image_file.js';
 
-export function oneInput(spec, card, changed) {
+export function oneInput(model, spec, card, changed) {
   const axes = axesOf(card, itemShape(spec) ?? []);
   const state = { file: null };
   const chosen = h('p', { class: 'chosen', role: 'status' });
@@ -21,9 +22,15 @@ export function oneInput(spec, card, changed) {
   };
   const place = h('fieldset', {}, h('legend', {}, h('code', {}, spec.name), ` ${shape(spec)}, ${spec.dtype}`),
     dropZone('Drop a file, or choose one', accepted(axes), take), chosen,
+    isImage(axes) && blackAndWhite(model, spec.name),
     size && field('A picture of another size', fit, `The model takes ${size.width} × ${size.height} pixels.`),
     !isImage(axes) && field('Or type it', typed, help(spec, card)));
-  return { spec, card, place, read: () => read(state.file, typed.value.trim(), spec, card, size, fit.value === 'whole'), given: () => Boolean(state.file || typed.value.trim()) };
+  const checked = () => {
+    if (state.file?.type.startsWith('image/') && !known(model.card.inputs[spec.name])) throw new Error(`Choose which numbers input ${spec.name} takes for black and white.`);
+    return read(state.file, typed.value.trim(), spec, card, size, fit.value === 'whole');
+  };
+  const lines = () => typed.value.split('\n').filter((line) => line.trim()).length;
+  return { spec, card, place, read: async () => checked(), given: () => Boolean(state.file || typed.value.trim()), count: () => (state.file ? 1 : Math.max(1, lines())) };
 }
 
 function accepted(axes) {

@@ -17,7 +17,7 @@ export function targetForm(model, given, changed) {
     const spec = outputs.find((o) => o.name === state.output);
     const labels = classes(spec, model.card);
     fill(options, offered(labels));
-    fill(fields, outputs.length > 1 && field('Output', select(outputs.map((o) => [o.name, `${cut(o.name, 40)} ${shape(o)}`]), state.output, (e) => { state.output = e.target.value; draw(); changed(); })),
+    fill(fields, outputs.length > 1 && field('Output', select(outputs.map((o) => [o.name, `${cut(o.name, 40)} ${shape(o, model)}`]), state.output, (e) => { state.output = e.target.value; draw(); changed(); })),
       labels.length > 1 && field('Class', index, `Search by label or number. Empty: for each item the class that the model predicts.`),
       labels.length > 1 && field('Against', against, 'Explains why the one and not the other.'), options);
   };

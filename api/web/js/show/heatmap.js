@@ -15,6 +15,11 @@ export async function heatmap({ tensor }) {
     type: 'heatmap', z: rows, colorscale: plotlyScale(), zmin: -limit, zmax: limit, hovertemplate: 'row %{y}, column %{x}: %{z:.4g}<extra></extra>',
     colorbar: { thickness: 12 },
   };
-  const layout = { height: Math.min(520, 120 + 24 * rows.length), xaxis: { title: { text: 'last axis' } }, yaxis: { autorange: 'reversed', title: { text: 'last but one' } } };
+  const layout = { height: Math.min(520, 120 + 24 * rows.length), xaxis: { ...whole(rows[0].length), title: { text: 'last axis' } }, yaxis: { ...whole(rows.length), autorange: 'reversed', title: { text: 'last but one' } } };
   return chart([trace], layout, `Matrix of ${rows.length} by ${rows[0].length} values`);
+}
+
+// places are counted: no tick between two of them
+function whole(length) {
+  return { tickformat: 'd', dtick: length <= 20 ? 1 : undefined };
 }

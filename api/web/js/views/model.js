@@ -4,7 +4,7 @@ import { put, remove } from '../api.js';
 import * as catalogue from '../catalogue.js';
 import { button, facts, fill, h, say, table, title } from '../dom.js';
 import { cardForm } from '../forms/card.js';
-import { bytes, cut, itemsAxis, named, number, shape, short, time, words } from '../format.js';
+import { bytes, cut, named, number, shape, short, time, words } from '../format.js';
 import { shown } from '../problem.js';
 import { go, to } from '../route.js';
 
@@ -33,7 +33,7 @@ function draw(place, found, methods) {
     found.warnings.map((w) => h('p', { class: 'warning' }, w)),
     h('div', { class: 'two' },
       h('section', {}, h('h2', {}, 'What it takes'), tensors(found.inputs, found)),
-      h('section', {}, h('h2', {}, 'What it gives'), tensors(found.outputs, found))),
+      h('section', {}, h('h2', {}, 'What it gives'), tensors(found.outputs, found, found))),
     h('section', {}, h('h2', {}, 'Its graph in brief'), brief(found)),
     h('section', {}, h('h2', {}, 'Which methods work'), families(found, methods)),
     h('section', {}, h('h2', {}, 'What the numbers mean'),
@@ -44,9 +44,9 @@ function draw(place, found, methods) {
       button('Forget this model', () => forget(found, outcome), 'danger')));
 }
 
-function tensors(specs, found) {
+function tensors(specs, found, of = null) {
   return h('ul', { class: 'plain' }, specs.map((s) => h('li', {},
-    h('code', {}, s.name), ` ${shape(s, itemsAxis(found))}, ${s.dtype}`,
+    h('code', {}, s.name), ` ${shape(s, of)}, ${s.dtype}`,
     meaning(found, s.name) && h('span', { class: 'help' }, ` · ${meaning(found, s.name)}`))));
 }
 
@@ -76,7 +76,7 @@ function layers(found) {
   return h('details', {}, h('summary', {}, `${number(list.length)} layers and what they give`),
     h('p', { class: 'help' }, 'Their names are what methods that look inside ask for.'),
     table('Tensors inside, in order', ['Name', 'Shape'], list.slice(0, LISTED).map((s) => h('tr', {},
-      h('th', { scope: 'row' }, h('code', {}, cut(s.name, 60))), h('td', {}, shape(s, itemsAxis(found)))))),
+      h('th', { scope: 'row' }, h('code', {}, cut(s.name, 60))), h('td', {}, shape(s, found))))),
     list.length > LISTED && h('p', { class: 'help' }, `The first ${LISTED} are shown.`));
 }
 
@@ -85,7 +85,7 @@ function families(found, methods) {
     h('p', {}, h('strong', { class: support.supported ? 'good' : 'bad' }, support.supported ? '✓ ' : '✗ ', name),
       support.supported ? ' methods work' : ` methods do not work: ${support.reason}`, `. ${FAMILIES[name] ?? ''}`),
     h('p', { class: 'help' }, Object.values(methods).filter((m) => m.family === name).map((m) => words(m.name)).join(', ')),
-    support.blockers.length > 0 && h('details', {}, h('summary', {}, `${support.blockers.length} nodes in the way`),
+    support.blockers.length > 0 && h('details', {}, h('summary', {}, `${support.blockers.length} node${support.blockers.length === 1 ? '' : 's'} in the way`),
       h('ul', {}, support.blockers.map((b) => h('li', {}, h('code', {}, `${b.operator} ${b.node}`), ` ${b.reason}`)))))));
 }
 

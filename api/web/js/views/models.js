@@ -5,7 +5,7 @@ import * as catalogue from '../catalogue.js';
 import { button, fill, h, say, table, title } from '../dom.js';
 import { dropZone } from '../drop.js';
 import { uploadDigits } from '../digits.js';
-import { bytes, cut, itemsAxis, named, shape, time } from '../format.js';
+import { bytes, cut, named, shape, time } from '../format.js';
 import { guarded, shown } from '../problem.js';
 import { go, to } from '../route.js';
 
@@ -83,12 +83,11 @@ async function listed(signal) {
 }
 
 function row(model) {
-  const axis = itemsAxis(model);
-  const list = (specs) => h('ul', { class: 'plain' }, specs.slice(0, 4).map((s) => h('li', {}, h('code', {}, cut(s.name, 30)), ` ${shape(s, axis)}`)), specs.length > 4 && h('li', {}, `and ${specs.length - 4} more`));
+  const list = (specs, of) => h('ul', { class: 'plain' }, specs.slice(0, 4).map((s) => h('li', {}, h('code', {}, cut(s.name, 30)), ` ${shape(s, of)}`)), specs.length > 4 && h('li', {}, `and ${specs.length - 4} more`));
   return h('tr', {},
     h('th', { scope: 'row', 'data-label': 'Model' }, h('a', { href: to(['models', model.id]) }, cut(named(model), 40))),
     h('td', { 'data-label': 'Takes' }, list(model.inputs)),
-    h('td', { 'data-label': 'Gives' }, list(model.outputs)),
+    h('td', { 'data-label': 'Gives' }, list(model.outputs, model)),
     h('td', { 'data-label': 'Size', class: 'number' }, bytes(model.size)),
     h('td', { 'data-label': 'Uploaded' }, time(model.created)),
     h('td', { 'data-label': '' }, h('a', { href: to(['new'], { model: model.id }) }, 'Explain', h('span', { class: 'unseen' }, ` ${named(model)}`))));
