@@ -12,7 +12,7 @@ from apiflask.schemas import FileSchema
 from flask import Response, request
 
 from workers.records import EventRecord
-from workers.service import Service
+from workers.service import Service, nap
 
 from .context import patience, service, tenant
 from .problems import Problem
@@ -21,7 +21,6 @@ blueprint = APIBlueprint("events", __name__, url_prefix="/v1/jobs/<id>")
 
 LONGEST_SECONDS = 300.0
 HEARTBEAT_SECONDS = 15.0
-_LOOK_SECONDS = 0.2
 
 
 @blueprint.get("/events")
@@ -74,7 +73,7 @@ def _stream(service: Service, tenant: str, id: str, after: int) -> Iterator[str]
         if time.monotonic() - spoke >= HEARTBEAT_SECONDS:
             spoke = time.monotonic()
             yield ": still here\n\n"
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(nap(time.monotonic() - spoke))
 
 
 def _text(event: EventRecord) -> str:

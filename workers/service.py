@@ -38,8 +38,13 @@ from .records import (
 from .scanner import Scanner
 from .settings import Settings
 
-SHORTEST_NAP = 0.002
+SHORTEST_NAP = 0.001
 LONGEST_NAP = 0.25
+
+
+def nap(past: float) -> float:
+    """Return for how many seconds whoever has waited that long may look away: a tenth of that more does not matter."""
+    return min(max(past * 0.1, SHORTEST_NAP), LONGEST_NAP)
 
 
 class Service:
@@ -247,8 +252,7 @@ class Service:
             past = time.monotonic() - began
             if past >= seconds:
                 break
-            # as long as it took so far, a tenth of that more does not matter
-            time.sleep(min(max(past * 0.1, SHORTEST_NAP), LONGEST_NAP, seconds - past))
+            time.sleep(min(nap(past), seconds - past))
         return self.job(tenant, id)
 
     def _ended(self, tenant: str, id: str) -> bool:

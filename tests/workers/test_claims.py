@@ -5,7 +5,8 @@ from sqlalchemy import update
 
 from explainers.errors import InvalidRequest, RuntimeFailure
 from workers.errors import Crashed, TimeLimit
-from workers.ledger import claims, counters, jobs, reconcile, window
+from workers.ledger import claims, counters, jobs, reconcile, window, workers
+from workers.ledger.workers import Identity
 from workers.tables import Chunk, Job
 
 
@@ -187,3 +188,28 @@ def test_the_rate_of_an_item_is_learnt(ledger, drawn, take, new_job, settings):
     with ledger.write() as session:
         chunk = session.get_one(Chunk, window.draw(session, settings, "cpu")[0].chunk)
         assert chunk.stop - chunk.start == pytest.approx(settings.chunk_seconds / 0.01, rel=0.01)
+
+
+def test_chunks_get_shorter_towards_the_end_so_that_all_slots_end_together(
+    ledger, drawn, take, new_job, settings
+):
+    claim = take(drawn)
+    with ledger.write() as session:
+        claims.succeed(session, claim, "a" * 64, 0.04)
+        workers.beat(session, Identity("w", "h", 1, "cpu", 4, {}))
+    whole = int(settings.chunk_seconds / 0.01)
+    number = new_job(items=2 * whole, guess=100.0)
+    with ledger.write() as session:
+        tickets = window.draw(session, settings, "cpu")
+        sizes = [c.stop - c.start for t in tickets if (c := session.get_one(Chunk, t.chunk)).job == number]
+    assert sizes[0] == pytest.approx(whole / 2, abs=1)
+    assert sizes == sorted(sizes, reverse=True)
+    # but the very last, which is what was left
+    assert min(sizes[:-1]) == whole // 4
+
+
+def test_a_job_of_one_chunk_has_its_result_when_it_ends(ledger, drawn, take):
+    claim = take(drawn)
+    with ledger.write() as session:
+        claims.succeed(session, claim, "a" * 64, 0.04)
+        assert session.get_one(Job, claim.job).result == {"digest": "a" * 64}

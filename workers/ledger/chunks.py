@@ -1,7 +1,8 @@
-"""Chunks: cut when the window has room, sized by what an item was measured to take."""
+"""Chunks: cut when the window has room, sized by what an item was measured to take and by what is left of the job."""
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 from sqlalchemy import Executable, bindparam, select
@@ -13,13 +14,14 @@ from .database import dialect, insert, now
 
 CHUNK_BYTES = 256 << 20
 CHUNK_ITEMS = 4096
-UNMEASURED_SHARE = 0.25
+SMALL_SHARE = 0.25
+"""Of a whole chunk: one of items that were never measured, and the smallest ones at a job's end."""
 SMOOTHING = 0.5
 
 
-def cut(session: Session, job: Job, seconds: float) -> Chunk:
+def cut(session: Session, job: Job, seconds: float, slots: int) -> Chunk:
     """Cut the next chunk off a job that has items left; it has its number once the session is flushed."""
-    stop = min(job.items, job.cut + size(session, job, seconds))
+    stop = min(job.items, job.cut + size(session, job, seconds, slots))
     chunk = _chunk(job, job.cut, stop)
     job.cut = stop
     session.add(chunk)
@@ -37,16 +39,18 @@ def _chunk(job: Job, start: int, stop: int) -> Chunk:
     return Chunk(job=job.id, tenant=job.tenant, queue=job.queue, level=job.level, start=start, stop=stop)
 
 
-def size(session: Session, job: Job, seconds: float) -> int:
-    """Return how many items make a chunk of about so many seconds."""
+def size(session: Session, job: Job, seconds: float, slots: int) -> int:
+    """Return how many items make a chunk of about so many seconds; fewer towards the end, so that all slots end together."""
     if not job.cuttable:
         return job.items
     measured = rate(session, job.work)
     per_item = job.guess if measured is None else measured
-    share = UNMEASURED_SHARE if measured is None else 1.0
-    by_time = int(share * seconds / max(per_item, 1e-9))
+    by_time = seconds / max(per_item, 1e-9)
+    smallest = int(SMALL_SHARE * by_time)
+    fair = max(smallest, math.ceil((job.items - job.cut) / slots))
+    wanted = smallest if measured is None else min(int(by_time), fair)
     by_bytes = CHUNK_BYTES // max(1, job.item_bytes)
-    return max(1, min(by_time, by_bytes, CHUNK_ITEMS))
+    return max(1, min(wanted, by_bytes, CHUNK_ITEMS))
 
 
 _RATE = select(Rate.seconds).where(Rate.work == bindparam("work"))

@@ -44,6 +44,7 @@ class _Lane:
     inside: dict[str, int]
     """By tenant: how many chunks are in the window."""
     room: int
+    slots: int
 
     @property
     def where(self) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def draw(session: Session, settings: Settings, queue: str) -> list[Ticket]:
     tickets: list[Ticket] = []
     for level, here in inside.items():
         # each priority has a window of its own: an urgent chunk must not wait for room that a batch has taken
-        lane = _Lane(queue, level, here, 2 * slots - sum(here.values()))
+        lane = _Lane(queue, level, here, 2 * slots - sum(here.values()), slots)
         # the common cases ask little: a window that is full, and nobody who waits
         if lane.room > 0 and (waiting := _waiting(session, lane)):
             tickets += _fill(session, settings, lane, waiting, settings.quota_running or 2 * slots)
@@ -110,7 +111,7 @@ def _next(session: Session, settings: Settings, lane: _Lane, tenant: str, kinds:
     if chunk is not None or _CUTTABLE not in kinds:
         return chunk
     job = session.scalars(_FIRST_CUTTABLE, mine).first()
-    return None if job is None else chunks.cut(session, job, settings.chunk_seconds)
+    return None if job is None else chunks.cut(session, job, settings.chunk_seconds, lane.slots)
 
 
 def _unlocked(rows: Select[T]) -> Select[T]:
