@@ -101,7 +101,7 @@ def texts(keep: Keep) -> None:
 
 
 def tables(keep: Keep) -> None:
-    """Bars with errors, a waterfall, a swarm, importances, curves."""
+    """Bars with errors, a waterfall, interactions, a swarm, importances, curves."""
     tumours = Case(models.tumours())
     rows = tumours.inputs["cells"]
     one = Case(models.tumours())
@@ -110,6 +110,12 @@ def tables(keep: Keep) -> None:
     shared = one.explain("kernel_shap", {"background": typical, "samples": 600})
     keep("bars", one.draw(shared))
     keep("waterfall", one.draw(shared, view="waterfall"))
+    together = {
+        "background": rows[::80].tolist(),
+        "groups": [i % 10 for i in range(30)],
+        "interactions": True,
+    }
+    keep("interactions", one.draw(one.explain("exact_shapley", together), view="interactions"))
     sampled = {"background": rows[::40].tolist(), "samples": 20}
     keep("beeswarm", tumours.draw(tumours.explain("shapley_sampling", sampled), None))
     shuffled = {"metric": "mse", "labels": [float(v) for v in _answers(tumours)], "repeats": 10}

@@ -48,6 +48,12 @@ def of_a_table(item=0, features=30):
     return scene(arrays, {"kind": "tabular", "feature_names": names}, {"x": x}, item, **figures)
 
 
+def of_interactions(features=12):
+    drawn, pairs = of_a_table(features=features), normal(3, features, features)
+    arrays = drawn.explanation.arrays | {"interactions": pairs + pairs.swapaxes(1, 2)}
+    return replace(drawn, explanation=Explanation(arrays, drawn.explanation.account))
+
+
 def of_words():
     words = np.array([["a", "film", "that", "nobody", "should", "miss"] * 8] * 3)
     return scene({"attribution.x": normal(3, 48)}, {"kind": "text"}, {"x": words})
@@ -135,7 +141,7 @@ def of_weights():
 SCENES = {
     "image": of_images, "segments": of_segments, "bars": of_a_table, "waterfall": of_a_table,
     "items": lambda: replace(of_images(), item=None), "beeswarm": lambda: of_a_table(None),
-    "words": of_words, "series": of_series, "volume": of_volumes,
+    "interactions": of_interactions, "words": of_words, "series": of_series, "volume": of_volumes,
     "matrix": lambda: scene({"attribution.x": normal(3, 4, 12, 33)}),
     "importance": of_importance, "dependence": of_curves, "prototype": of_prototypes, "film": of_prototypes,
     "objective": of_prototypes, "filters": lambda: scene({"filter.conv": normal(32, 16, 3, 3)}, item=None),
@@ -144,6 +150,7 @@ SCENES = {
     "weighted": of_attention, "weighted_rollout": of_attention, "projection": of_patches,
 }  # fmt: skip
 MORE = {
+    "interactions of two": lambda: of_interactions(2),
     "importance of an image": lambda: of_importance(IMAGE, (1, 8, 8)),
     "importance of words": lambda: of_importance({"kind": "tokens"}, (7,)),
     "importance of a series": lambda: of_importance({"kind": "series"}, (70,)),
