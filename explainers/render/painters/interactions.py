@@ -10,14 +10,11 @@ from matplotlib.figure import Figure
 
 from explainers.types import Array
 
-from ..frame import COLOURS, INK, colour_bar, frame, headed, named, open_frame, plain, zero_centred
+from ..frame import COLOURS, INK, colour_bar, frame, headed, open_frame, plain, zero_centred
 from ..painter import painter
 from ..scene import Scene
 from ..subject import figure_of, which
 from ..table import features, is_columns
-
-MOST_NUMBERS = 14
-"""Groups up to which each cell says its number."""
 
 
 @painter(array="interactions", level="item", rank=1)
@@ -55,12 +52,9 @@ def _named(axes: Axes, labels: list[str]) -> None:
     at = list(range(len(labels)))
     axes.set_yticks(at, labels, parse_math=False, fontsize=8, color=INK)
     axes.set_xticks(at, labels, parse_math=False, fontsize=8, color=INK, rotation=90)
-    named(axes.yaxis.label, "")
 
 
 def _numbers(axes: Axes, values: Array, limit: float) -> None:
-    if len(values) > MOST_NUMBERS:
-        return
     digits = max(0, 1 - math.floor(math.log10(limit)))
     for (i, j), value in np.ndenumerate(values):
         if i != j:
