@@ -20,6 +20,7 @@ blueprint = APIBlueprint("metrics", __name__)
 
 _LABELS = {
     "accepted": "method",
+    "cache_hits": "method",
     "jobs": "state",
     "reconciled": "kind",
     "sandbox_kills": "reason",

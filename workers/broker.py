@@ -88,6 +88,8 @@ class Broker:
             "logfile": str(self._folder.absolute() / "broker.log"), "daemonize": "no", "appendonly": "yes",
             "appendfsync": "everysec", "aof-load-truncated": "yes", "save": "", "maxmemory": "256mb",
             "maxmemory-policy": "noeviction", "timeout": "0", "client-output-buffer-limit": "pubsub 64mb 16mb 60",
+            # a call is a kilobyte; what is far larger is no call, and would fill whoever took it
+            "proto-max-bulk-len": "1mb",
         }  # fmt: skip
         return [
             part

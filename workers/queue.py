@@ -14,6 +14,16 @@ TASK = "onnxplain.explain_chunk"
 QUEUES = {"cpu": "explain.cpu", "cuda": "explain.gpu"}
 PRIORITIES = [0, 3, 6, 9]
 SEPARATOR = ":"
+# what reading a stranger's message may raise in Celery's main process, which would end
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
+class Patient(bootsteps.Step):  # type: ignore[misc]
+    """Lets a worker live on that took a message which is no call: the message is gone, and the connection is made anew."""
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        consumer.connection_errors += NONSENSE
 
 
 class Forgetful(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -30,7 +40,7 @@ def create_app(settings: Settings) -> Celery:
     """Return the Celery application of these settings."""
     app = Celery("onnxplain", broker=broker_url(settings.redis_url or ""), set_as_current=False)
     app.conf.update(_config(settings))
-    app.steps["consumer"].add(Forgetful)
+    app.steps["consumer"].update((Patient, Forgetful))
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def explain_chunk(chunk: int) -> None:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -66,7 +67,7 @@ class Supervisor:
         log.info("chunk %d of job %s, attempt %d", claim.chunk, claim.job, claim.attempts)
         watch = _Watcher(self._settings, self._database, claim, self._worker)
         try:
-            self._finish(claim, *self._run(claim, watch))
+            self._finish(claim, self._run(claim, watch))
         except Cancelled:
             self._stopped(claim, watch)
         except LedgerUnavailable:
@@ -83,9 +84,10 @@ class Supervisor:
                 claim, Crashed(f"the worker failed in a way that it does not know ({type(e).__name__})")
             )
 
-    def _run(self, claim: Claim, watch: _Watcher) -> tuple[str, float]:
+    def _run(self, claim: Claim, watch: _Watcher) -> _Done:
         inputs = cut_inputs(claim, self._blobs)
         data, places = references.read(claim.data, inputs, self._blobs)
+        asked = time.monotonic()
         with ExitStack() as stack:
             others = companions.digests(claim.method, claim.params)
             files = [stack.enter_context(self._blobs.path(d).open("rb")) for d in (claim.model, *others)]
@@ -95,12 +97,15 @@ class Supervisor:
                 {**self._order(claim), "data": places, "models": others}, inputs | data, [f.fileno() for f in files],
                 watch=Watch(self._settings.run_seconds, watch.progress, watch.stop),
             )  # fmt: skip
-            seconds = time.monotonic() - began
+            ended = time.monotonic()
             traces.record(frame.fields.get("steps"), clock)
         if watch.drained:
             # what a search had found by then is not what was asked for: another worker begins it anew
             raise Cancelled("the worker is being drained")
-        return self._store(frame.arrays, frame.fields["account"]), seconds
+        account = frame.fields["account"]
+        digest = self._store(frame.arrays, account)
+        evaluations = _counted(account, self._settings.item_evaluations * claim.count)
+        return _Done(digest, ended - began, began - asked, time.monotonic() - ended, evaluations)
 
     def _order(self, claim: Claim) -> dict[str, Any]:
         pixels = {name: i["spec"] for name, i in claim.inputs.items() if i.get("spec")}
@@ -114,9 +119,13 @@ class Supervisor:
         plain = {name: np.asarray(a) for name, a in arrays.items()}
         return self._blobs.put(lambda file: npy.write_npz(file, plain, json.dumps(account))).digest
 
-    def _finish(self, claim: Claim, digest: str, seconds: float) -> None:
+    def _finish(self, claim: Claim, done: _Done) -> None:
         def write(session: Session) -> list[Ticket]:
-            if not (claims.succeed(session, claim, digest, seconds) or claims.keep(session, claim, digest)):
+            if claims.succeed(session, claim, done.digest, done.explaining):
+                counters.add(session, "load_seconds", claim.method, done.loading)
+                counters.add(session, "store_seconds", claim.method, done.storing)
+                counters.add(session, "model_evals", "", done.evaluations)
+            elif not claims.keep(session, claim, done.digest):
                 log.warning("chunk %d was finished by another; this result is not used", claim.chunk)
             return window.draw(session, self._settings, self._settings.provider)
 
@@ -158,6 +167,23 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(self._settings.tick_seconds)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A chunk's result among the blobs, the seconds that went into it, and what it asked of the model."""
+
+    digest: str
+    explaining: float
+    loading: float
+    storing: float
+    evaluations: int
+
+
+def _counted(account: dict[str, Any], most: int) -> int:
+    """Return the model's evaluations as an account gives them, 0 where no account can: a runner may say anything."""
+    said = account.get("model_evaluations")
+    return said if type(said) is int and 0 <= said <= most else 0
 
 
 def _about(claim: Claim) -> dict[str, Any]:
