@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,8 @@ def accepting(service: Service, broker: Broker) -> Iterator[dict[str, Any]]:
     }
     for state, bring in states.items():
         bring()
-        seconds = [timed(lambda i=i: service.post(large_body(model, i))) for i in range(POSTS)]
+        bodies = [large_body(model, i) for i in range(POSTS)]
+        seconds = [timed(partial(service.post, body)) for body in bodies]
         yield row(f"accept 100 kB, broker {state}, ms", *tail_of(seconds), "p99 < 50")
         if state == "frozen":
             broker.process.send_signal(signal.SIGCONT)

@@ -110,12 +110,12 @@ def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool
         counters.add(session, "attempts", "lost")
         return False
     uses.add(session, claim.tenant, "result", claim.job, digest)
-    if claim.count == job.items:
-        # there is nothing to be joined
-        job.result = {"digest": digest}
     counters.add(session, "attempts", "succeeded")
     counters.add(session, "explain_seconds", claim.method, seconds)
     chunks.measure(session, claim.work, seconds / claim.count)
+    if claim.count == job.items:
+        # there is nothing to be joined
+        job.result = {"digest": digest}
     _close(session, job, claim.count)
     return True
 
@@ -202,8 +202,8 @@ def _fail(session: Session, job: Job, chunk: Chunk, error: ExplainError) -> None
 
 
 def _close(session: Session, job: Job, items: int) -> None:
-    session.flush()
     job.done_items += items
+    session.flush()
     if not jobs.settle(session, job):
         jobs.advance(session, job)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ from workers.tether import tie
 if TYPE_CHECKING:
     from workers.runner.operations import Operations
 
+NICE = 5
 CHANNEL, PARENT, ORDER = sys.argv[1:4] if len(sys.argv) > 3 else ("0", "0", "{}")
 
 
@@ -22,11 +24,15 @@ def main() -> None:
     """Load everything, close the cage, and answer what is asked over the channel."""
     channel, order = int(CHANNEL), json.loads(ORDER)
     tie(int(PARENT))
+    # whoever computes for seconds gives way to those who answer: the web server, the broker, the ledger's writers
+    os.nice(NICE)
     os.umask(0o077)
     # what a careless parent left open is nobody's business here
     os.closerange(3, channel)
     os.closerange(channel + 1, cage.OPEN_FILES)
     operations, found = _enclosed(Channel(socket.socket(fileno=channel), descriptors=True), order)
+    # what is loaded stays for good: to search it for garbage would stop the work for a tenth of a second now and then
+    gc.freeze()
     operations.channel.send({"kind": "ready", "pid": os.getpid(), "cage": found.to_json()})
     try:
         while True:
