@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from explainers.run import Run
 from explainers.signature import read_request
 
 from . import networks
-from .timing import ratio
+from .timing import in_turn, ratio
 
 CLASSES = list(range(10))
 DIGITS = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
@@ -47,7 +46,7 @@ def _exported(network: Any) -> onnx.ModelProto:
 
 
 def measure(model: Any, fields: dict[str, Any], threads: int, rounds: int) -> dict[str, float]:
-    """Return what a step takes, in runs of the gradient graph by a plain call."""
+    """Return what a step takes, in runs of the gradient graph by a plain call; each has the machine to itself in turn."""
     request = read_request(
         {"method": "activation_maximization", "params": fields, "target": {"index": CLASSES}}
     )
@@ -62,30 +61,12 @@ def measure(model: Any, fields: dict[str, Any], threads: int, rounds: int) -> di
     explainer = own.compiled(gradient)
     feeds = {**rows.inputs, **own.weights_for(explainer)}
     climb = search.climb_of(rows, params, ground)
-    taken = _in_turn(lambda report: climb.run(plan, report), lambda: explainer.run(feeds), rounds)
+    calls: dict[str, Callable[[], object]] = {
+        "step": lambda: climb.run(plan, lambda *_: None),
+        "gradient": lambda: [explainer.run(feeds) for _ in range(plan.steps)],
+    }
+    taken = in_turn(calls, rounds)
     return {
         "step / gradient": ratio(taken, "step", "gradient"),
-        "gradient ms": float(np.median(taken["gradient"])) * 1e3,
+        "gradient ms": float(np.median(taken["gradient"])) * 1e3 / plan.steps,
     }
-
-
-def _in_turn(
-    climb: Callable[[Callable[[int, int], None]], None], gradient: Callable[[], Any], rounds: int
-) -> dict[str, list[float]]:
-    """Take the time of each step but the first, and of a run of the gradient graph after it."""
-    taken: dict[str, list[float]] = {"step": [], "gradient": []}
-    begun = 0.0
-
-    def report(done: int, _of: int) -> None:
-        nonlocal begun
-        now = time.perf_counter()
-        gradient()
-        after = time.perf_counter()
-        if done > 1:
-            taken["step"].append(now - begun)
-            taken["gradient"].append(after - now)
-        begun = time.perf_counter()
-
-    for _ in range(rounds):
-        climb(report)
-    return taken

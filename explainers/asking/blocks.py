@@ -1,8 +1,9 @@
-"""Ask a model about perturbed copies of an item: made lazily in bounded blocks, ahead of the runtime, in its best size."""
+"""Ask a model about perturbed copies of an item: made lazily in bounded blocks, ahead of the runtime where that pays."""
 
 from __future__ import annotations
 
 import math
+import os
 import queue
 import threading
 import time
@@ -18,6 +19,7 @@ from ..errors import ResourceLimit
 from ..layout import Shapes
 from ..registry import Params, find
 from ..types import Array, Arrays
+from .alone import ALONE
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -26,15 +28,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Make = Callable[[int, int], Arrays]
 """Makes rows `begin` to `end` of the changed inputs, rows first."""
+Show = Callable[[Array, Array], Arrays]
+"""Makes copies, told their numbers and which of the rows each one shows."""
 BLOCK_BYTES = 1 << 24
 """Perturbed copies of one block; at most four blocks exist at a time."""
 CACHED_BYTES = 1 << 20
 """Copies that are made at a time where they are small."""
 AHEAD = 2
 """Blocks that wait while the runtime works."""
+IDLE, BUSY = 0.02, 0.3
+"""Share of a block's time in the runtime from which another thread makes the next one: beside idle cores, and without them."""
 USUAL_ROWS = 32
 WORTH_TIMING = 400
 """Planned evaluations of an item from which the best size is looked for."""
+TIMINGS, ENOUGH = 5, 0.02
+"""Runs that a size is timed by, and seconds after which there are no more."""
+CALL = 2e-5
+"""Seconds that a batch takes beside the runtime."""
 MOST_EVALUATIONS = 100_000_000
 _BEST: WeakKeyDictionary[Model, dict[Any, int]] = WeakKeyDictionary()
 
@@ -69,28 +79,63 @@ class Asker:
     def stream(
         self, item: int, count: int, make: Make, until: float = math.inf
     ) -> Iterator[tuple[int, Array]]:
-        """Yield the first row and the scores of one block after the other, until a time; the next ones are made meanwhile."""
-        weights = self.run.frozen  # settled before another thread reads the run
-        del weights
+        """Yield the first row and the scores of one block after the other, until a time."""
+        score = self._score(item)  # settled before another thread reads the run
         starts = range(0, count, self.block)
         ends = [min(b + self.block, count) for b in starts]
         feeds = (self.run.copies(item, make(b, e)) for b, e in zip(starts, ends, strict=True))
-        for begin, end, rows in zip(starts, ends, ahead(feeds, len(ends)), strict=True):
-            scores = self.run.scores(rows, np.full(end - begin, item))
-            self._tell(end - begin)
-            yield begin, scores
-            if time.monotonic() > until:
-                return
+        made = paced(feeds, len(ends), self._worth)
+        with ALONE:
+            for begin, end, rows in zip(starts, ends, made, strict=True):
+                scores = score(self.run.evaluate(rows))
+                self._tell(end - begin)
+                yield begin, scores
+                if time.monotonic() > until:
+                    return
 
     def scores(self, item: int, count: int, make: Make, until: float = math.inf) -> Array:
         """Return the explained scalar of each of `count` rows, of the first ones where the time `until` comes before."""
         found = [s for _, s in self.stream(item, count, make, until)]
         return np.concatenate(found) if found else np.zeros(0)
 
+    def averages(self, item: int, count: int, rows: int, show: Show, until: float = math.inf) -> Array:
+        """Return the score of each of `count` copies, averaged over the rows shown in turn in place of what is covered.
+
+        Where the time `until` comes before, those of the first ones alone.
+        """
+
+        def make(begin: int, end: int) -> Arrays:
+            copy, row = np.divmod(np.arange(begin, end), rows)
+            return show(copy, row)
+
+        found = self.scores(item, count * rows, make, until)
+        return (
+            found if rows == 1 else np.asarray(found[: len(found) // rows * rows].reshape(-1, rows).mean(1))
+        )
+
     def finished(self, item: int) -> None:
         """Say that an item is done, with however few evaluations."""
         self.done = self.planned * (item + 1)
         self.run.progress(self.done, self.total, "evaluations")
+
+    def _score(self, item: int) -> Callable[[Array], Array]:
+        """Return what takes the explained scalar of each row from answers about copies of one item."""
+        weights = self.run.frozen[0][item].reshape(-1)
+        # most targets are one value of many
+        counted = np.flatnonzero(weights)
+
+        def score(answers: Array) -> Array:
+            return np.asarray(
+                answers.reshape(len(answers), -1)[:, counted].astype(np.float64) @ weights[counted]
+            )
+
+        return score
+
+    @property
+    def _worth(self) -> float:
+        """From which share of a block's time in the runtime the next one is made meanwhile."""
+        place = self.run.place
+        return IDLE if place.provider != "cpu" or 0 < place.threads < (os.cpu_count() or 1) else BUSY
 
     def _tell(self, rows: int) -> None:
         self.done += rows
@@ -117,6 +162,18 @@ def asked_about(params: Params, shapes: Mapping[str, Sequence[int]]) -> Shapes:
     known = shapes if isinstance(shapes, Shapes) else Shapes(shapes)
     asked = params.explain_inputs
     return known if asked is None else known.only(asked)
+
+
+def paced(blocks: Iterator[T], count: int, worth: float) -> Iterator[T]:
+    """Yield blocks; where making the first took more than this share of what was done with it, the rest are made ahead."""
+    if not count:
+        return
+    begin = time.perf_counter()
+    first = next(blocks)
+    made = time.perf_counter() - begin
+    yield first
+    used = time.perf_counter() - begin - made
+    yield from ahead(blocks, count - 1) if made > worth * used else blocks
 
 
 def ahead(blocks: Iterable[T], count: int) -> Iterator[T]:
@@ -191,11 +248,14 @@ def fastest(sizes: Sequence[int], seconds: Callable[[int], float]) -> int:
 
 
 def _seconds(run: Run, rows: int) -> float:
-    """Time this many copies of the first item: the second of two runs, the first one allocates."""
+    """Time this many copies of the first item: the best of a few runs after a first one, which allocates."""
     name = run.explained
     session = run.model.forward(run.one, run.place, () if name in run.model.outputs else (name,))
     feeds = run.take(np.zeros(rows, np.int64))
     session.run(feeds, [name])
-    begin = time.perf_counter()
-    session.run(feeds, [name])
-    return time.perf_counter() - begin
+    taken: list[float] = []
+    while len(taken) < TIMINGS and sum(taken) < ENOUGH:
+        begin = time.perf_counter()
+        session.run(feeds, [name])
+        taken.append(time.perf_counter() - begin)
+    return min(taken) + CALL

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +12,7 @@ from pydantic import Field
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
 from .blocks import Asker, asked_about
-from .covers import Cover, Covered
+from .covers import Copies
 from .fills import FillParams, covers_of, rows_of
 from .groups import GroupParams, Groups, find_groups, gather, groups_of
 
@@ -43,29 +42,37 @@ class Game:
 
     asker: Asker
     item: int
-    groups: Groups
-    covers: Mapping[str, Cover]
+    copies: Copies
     link: Literal["identity", "logit"] = "identity"
-    known: dict[bytes, float] = field(default_factory=dict)
+    _names: Array = field(init=False)
+    """The coalitions whose worth is known, in rising order."""
+    _worth: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        whole = np.ones((1, self.groups.count), bool)
-        self.known[_names(whole)[0]] = float(self._linked(self.asker.run.frozen[1][[self.item]])[0])
+        self._names = _named(np.ones((1, self.groups.count), bool))
+        self._worth = self._linked(self.asker.run.frozen[1][[self.item]])
 
     @classmethod
     def of(cls, asker: Asker, params: CoalitionParams, item: int) -> Game:
         """Return the game of one item of a run."""
         run = asker.run
-        return cls(asker, item, groups_of(run, params, item), covers_of(run, params, item), params.link)
+        copies = Copies(groups_of(run, params, item), covers_of(run, params, item))
+        return cls(asker, item, copies, params.link)
 
-    @cached_property
-    def _covered(self) -> Covered:
-        return Covered(self.asker, self.item, self.covers)
+    @property
+    def groups(self) -> Groups:
+        """The players."""
+        return self.copies.groups
 
     @property
     def rows(self) -> int:
         """Evaluations that one coalition takes."""
-        return self._covered.rows
+        return self.copies.rows
+
+    @property
+    def known(self) -> int:
+        """How many coalitions were asked, the whole item among them."""
+        return len(self._names)
 
     @property
     def whole(self) -> float:
@@ -79,17 +86,23 @@ class Game:
 
     def values(self, masks: Array) -> Array:
         """Return the worth of coalitions, one row of `masks` each; one that was asked before is not asked again."""
-        names = _names(masks)
-        # the last of equal names in this order is the first of those asked
-        first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
-        new = sorted(i for name, i in first.items() if name not in self.known)
-        if new:
-            worth = self._linked(self._scores(masks[new]))
-            self.known.update(zip((names[i] for i in new), worth.tolist(), strict=True))
-        return np.fromiter(map(self.known.__getitem__, names), np.float64, len(names))
+        names, first, which = np.unique(_named(masks), return_index=True, return_inverse=True)
+        at = np.searchsorted(self._names, names)
+        new = self._names[np.minimum(at, self.known - 1)] != names
+        if new.any():
+            order = np.argsort(first[new])
+            worth = np.empty(len(order))
+            worth[order] = self._linked(self._scores(masks[first[new][order]]))
+            self._names = np.insert(self._names, at[new], names[new])
+            self._worth = np.insert(self._worth, at[new], worth)
+            at = np.searchsorted(self._names, names)
+        return np.asarray(self._worth[at][which])
 
     def _scores(self, masks: Array) -> Array:
-        return self._covered.scores(len(masks), lambda begin, end: self.groups.there(masks[begin:end]))
+        def show(copy: Array, row: Array) -> Arrays:
+            return self.copies.show(masks[copy], row)
+
+        return self.asker.averages(self.item, len(masks), self.rows, show)
 
     def _linked(self, scores: Array) -> Array:
         if self.link == "identity":
@@ -104,10 +117,13 @@ class Game:
         return out
 
 
-def _names(masks: Array) -> list[bytes]:
+def _named(masks: Array) -> Array:
+    """Return a name for each coalition, a row of `masks`: a whole number, or for more than 64 groups the bytes of several."""
     packed = np.packbits(masks, axis=1)
-    names: list[bytes] = packed.view(f"V{packed.shape[1]}").ravel().tolist()
-    return names
+    words = -(-packed.shape[1] // 8)
+    wide = np.zeros((len(packed), words), np.uint64)
+    wide.view(np.uint8)[:, : packed.shape[1]] = packed
+    return wide.reshape(-1) if words == 1 else wide.view(f"V{8 * words}").reshape(-1)
 
 
 def shared_out(
@@ -134,7 +150,7 @@ def _tell(run: Run, game: Game, values: Array, standard_error: float) -> None:
         "delta": game.whole - game.nothing - float(values.sum()),
         "standard_error": standard_error,
         "groups": float(game.groups.count),
-        "coalitions": float(len(game.known)),
+        "coalitions": float(game.known),
     }
     if game.link != "identity":
         figures["linked_score"] = game.whole

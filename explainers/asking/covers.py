@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..types import Array, Arrays
-from .blocks import Asker
+from .groups import Groups
 
+CHANGE_BYTES = 1 << 26
+"""The largest matrix of changes."""
 Guess = Callable[[Array, Array, int | None], Array]
 """Guesses an item's covered values from those that are there; also told which axis is the channels'."""
 
@@ -129,31 +131,61 @@ class Joint(Cover):
 
 
 @dataclass(frozen=True)
-class Covered:
-    """What asks about copies of one item of which parts are covered."""
+class Change:
+    """What each group's values change in a fill: copies of many coalitions are one matrix product."""
 
-    asker: Asker
-    item: int
+    by_group: Array
+    """Groups first, values flattened."""
+    ground: Array | None
+    """What shows without any group, None where it is 0."""
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, cover: Cover, ids: Array, count: int) -> Change | None:
+        """Return the change of one input, None where it is no such sum or the matrix would be large."""
+        if not isinstance(cover, Shown) or cover.rows > 1 or cover.x.dtype != np.float32:
+            return None
+        if count * cover.x.nbytes > CHANGE_BYTES:
+            return None
+        away = (cover.x - cover.fills[0]).reshape(-1)
+        # the last row is what is in no group, and always there
+        by_group = np.zeros((count + 1, away.size), np.float32)
+        by_group[ids.reshape(-1), np.arange(away.size)] = away
+        ground = cover.fills[0].reshape(-1) + by_group[count]
+        if not np.isfinite(away).all():
+            return None
+        return cls(by_group[:count], ground if ground.any() else None, cover.x.shape)
+
+    def show(self, masks: Array) -> Array:
+        """Return copies in which only these groups are there, a row of `masks` each."""
+        out = masks.astype(np.float32) @ self.by_group
+        if self.ground is not None:
+            out += self.ground
+        return np.asarray(out.reshape(-1, *self.shape))
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies of one item of which only some groups are there."""
+
+    groups: Groups
     covers: Mapping[str, Cover]
+
+    @cached_property
+    def _changes(self) -> dict[str, Change]:
+        found = {n: Change.of(self.covers[n], ids, self.groups.count) for n, ids in self.groups.ids.items()}
+        return {n: change for n, change in found.items() if change is not None}
 
     @property
     def rows(self) -> int:
-        """Evaluations that one copy takes."""
+        """Evaluations that one coalition takes."""
         return next(iter(self.covers.values())).rows
 
-    def scores(self, count: int, there: Callable[[int, int], Arrays], ends: float = math.inf) -> Array:
-        """Return the score of each of `count` copies, averaged over the rows; `there` says what is left in some of them.
-
-        Where the time `ends` comes before, those of the first ones alone.
-        """
-        k = self.rows
-
-        def make(begin: int, end: int) -> Arrays:
-            at = np.arange(begin, end)
-            first = begin // k
-            masks = there(first, (end - 1) // k + 1)
-            masks = masks if k == 1 else {n: m[at // k - first] for n, m in masks.items()}
-            return {n: a for name, m in masks.items() for n, a in self.covers[name].show(m, at % k).items()}
-
-        found = self.asker.scores(self.item, count * k, make, ends)
-        return np.asarray(found[: len(found) // k * k].reshape(-1, k).mean(1))
+    def show(self, masks: Array, row: Array) -> Arrays:
+        """Return copies of every input, a row of `masks` says which groups are there."""
+        out = {n: change.show(masks) for n, change in self._changes.items()}
+        rest = [n for n in self.covers if n not in out]
+        there = self.groups.there(masks, rest)
+        for name in rest:
+            out |= self.covers[name].show(there[name], row)
+        return out

@@ -129,7 +129,8 @@ def constants(run: Run, params: FillParams, name: str, item: int) -> Array:
     """Return the rows that stand in place of one item, in its own type, where these do not depend on what is left."""
     x, card = run.of_item(run.inputs[name], name, item), run.model.card.input(name)
     if params.background is not None:
-        return _typed(background_rows(params, run.shapes, name), name, x)
+        rows = of_one_kind(background_rows(params, run.shapes, name), name, x.dtype)
+        return rows if rows.dtype == object else as_type(rows, x.dtype)
     way = _word(params, name)
     if way in GUESSES or way == "remove":
         raise InvalidRequest(
@@ -157,13 +158,15 @@ def joint(run: Run, params: FillParams, names: Sequence[str], item: int) -> Join
     return Joint(covers, {n: run.item_shape(n) for n in names})
 
 
-def _typed(rows: Array, name: str, x: Array) -> Array:
-    if (rows.dtype == object) != (x.dtype == object):
+def of_one_kind(rows: Array, name: str, dtype: np.dtype[Any]) -> Array:
+    """Return a background's rows, or refuse strings for an input of numbers and numbers for one of strings."""
+    words = dtype.kind == "O"
+    if (rows.dtype == object) != words:
         raise InvalidRequest(
-            f"the background of {name!r} must hold {'strings' if x.dtype == object else 'numbers'}",
+            f"the background of {name!r} must hold {'strings' if words else 'numbers'}",
             pointer="/params/background",
         )
-    return rows if rows.dtype == object else as_type(rows, x.dtype)
+    return rows
 
 
 def _constant(params: FillParams, name: str, shape: Sequence[int], card: InputCard) -> Array | None:

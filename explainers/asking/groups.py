@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -62,10 +62,10 @@ class Groups:
         wide = np.append(values, 0)
         return {n: wide[ids] for n, ids in self.ids.items()}
 
-    def there(self, masks: Array) -> Arrays:
-        """Return which values are there when these groups are, a row of `masks` each."""
+    def there(self, masks: Array, names: Collection[str] | None = None) -> Arrays:
+        """Return which values of inputs, all by default, are there when these groups are, a row of `masks` each."""
         wide = np.pad(masks, ((0, 0), (0, 1)), constant_values=True)
-        return {n: wide[:, ids] for n, ids in self.ids.items()}
+        return {n: wide[:, ids] for n, ids in self.ids.items() if names is None or n in names}
 
     def segments(self) -> Arrays:
         """Return the groups of each input by numbers of its own, HELD for what is in none."""

@@ -69,6 +69,8 @@ class Masks:
         row = rng.integers(0, rows, number) if rows > 1 else np.zeros(number, np.int64)
         packed = np.packbits(cells.reshape(number, -1), axis=1)
         together = np.concatenate([packed, shifts, row[:, None]], 1)
+        if _differ(together):
+            return Drawn(cells, shifts, np.ones(number, np.int64), row)
         _, first, counts = np.unique(together, axis=0, return_index=True, return_counts=True)
         order = np.argsort(first)
         chosen = first[order]
@@ -76,8 +78,13 @@ class Masks:
 
     @cached_property
     def upsampling(self) -> list[Array]:
-        """Per axis of the space, the matrix that spreads c cells over c + 1 cell widths."""
-        return [_linear(c, (c + 1) * step) for c, step in zip(self.counts, self.steps, strict=False)]
+        """Per axis of the space and per shift, the matrix that spreads cells over the axis: views of one matrix."""
+        spread = [_linear(c, (c + 1) * step) for c, step in zip(self.counts, self.steps, strict=False)]
+        views = [
+            np.lib.stride_tricks.sliding_window_view(s, self.shape[axis], 0)
+            for axis, s in zip(self.space, spread, strict=True)
+        ]
+        return [v.swapaxes(1, 2) for v in views]
 
     def render(self, drawn: Drawn, begin: int, end: int) -> Array:
         """Return masks `begin` to `end`, rows first, in a shape that broadcasts to the item."""
@@ -87,21 +94,29 @@ class Masks:
         out = drawn.cells[begin:end].astype(np.float32)
         if not self.space:
             return out
-        for i, (axis, spread) in enumerate(zip(self.space, self.upsampling, strict=True)):
-            at = drawn.shifts[begin:end, i, None] + np.arange(self.shape[axis])
-            out = _along(out, i + 1, spread[at])
+        # the last axis first: rows stay whole in memory
+        for i in reversed(range(len(self.space))):
+            out = _along(out, i + 1, self.upsampling[i][drawn.shifts[begin:end, i]])
         shape = [n if a in self.space else 1 for a, n in enumerate(self.shape)]
         return out.reshape(len(out), *shape)
 
 
+def _differ(rows: Array) -> bool:
+    """Say whether no two rows are equal, by a hash of each: where all hashes differ, so do the rows."""
+    factors = np.random.default_rng(0).integers(1, 1 << 62, rows.shape[1], np.uint64) | np.uint64(1)
+    hashes = rows.astype(np.uint64) @ factors
+    return len(np.unique(hashes)) == len(rows)
+
+
 def _along(a: Array, axis: int, matrices: Array) -> Array:
-    """Multiply one axis of each row by that row's matrix; the last axis in place, which keeps the memory in order."""
+    """Multiply one axis of each row by that row's matrix."""
+    rows, length = len(a), a.shape[axis]
     if axis == a.ndim - 1:
-        out = np.matmul(a.reshape(len(a), -1, a.shape[-1]), matrices.swapaxes(1, 2))
-        return np.asarray(out.reshape(*a.shape[:-1], out.shape[-1]))
-    moved = np.moveaxis(a, axis, 1)
-    out = np.matmul(matrices, moved.reshape(len(a), moved.shape[1], -1))
-    return np.moveaxis(out.reshape(len(a), -1, *moved.shape[2:]), 1, axis)
+        out = np.matmul(a.reshape(rows, -1, length), matrices.swapaxes(1, 2))
+    else:
+        between = matrices.reshape(rows, *[1] * (axis - 1), *matrices.shape[1:])
+        out = np.matmul(between, a.reshape(*a.shape[: axis + 1], -1))
+    return np.asarray(out.reshape(*a.shape[:axis], -1, *a.shape[axis + 1 :]))
 
 
 def _linear(cells: int, length: int) -> Array:

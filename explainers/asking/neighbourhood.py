@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..errors import InvalidRequest
-from ..layout import Shapes, card_of
+from ..layout import card_of
 from ..types import Array, Arrays
 from .blocks import Asker, asked_about
 from .coalitions import Game
-from .covers import as_type
+from .covers import Copies, as_type
 from .effort import Effort
-from .fills import background_rows, check_names, covers_of, rows_of
+from .fills import background_rows, check_names, covers_of, of_one_kind, rows_of
 from .groups import GroupParams, Groups, find_groups, gather, groups_of
 from .quartiles import Column, columns, neighbours
 from .surrogate import Surrogate, closeness, fit, usual_width
@@ -98,7 +98,7 @@ class Covered:
     def of(cls, asker: Asker, params: LimeParams, item: int) -> Covered:
         """Return the neighbourhood of one item of a run."""
         groups = groups_of(asker.run, as_groups(params), item)
-        return cls(groups, Game(asker, item, groups, covers_of(asker.run, params, item)))
+        return cls(groups, Game(asker, item, Copies(groups, covers_of(asker.run, params, item))))
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
         """Return masks and scores, rows first."""
@@ -128,16 +128,22 @@ class Quartered:
         rows, same = neighbours(self.known, x, rng, count)
 
         def make(begin: int, end: int) -> Arrays:
-            return {n: as_type(rows[begin:end][:, self.groups.ids[n]], a.dtype) for n, a in items.items()}
+            return {n: _typed(rows[begin:end][:, self.groups.ids[n]], a.dtype) for n, a in items.items()}
 
         return same, self.asker.scores(self.item, count, make)
 
 
-def known_columns(params: LimeParams, shapes: Shapes) -> list[Column]:
+def _typed(rows: Array, dtype: np.dtype[Any]) -> Array:
+    """Return drawn values, numbers and strings together, in an input's type."""
+    return rows.astype(object) if dtype.kind == "O" else as_type(rows.astype(np.float64), dtype)
+
+
+def known_columns(run: Run, params: LimeParams) -> list[Column]:
     """Return what the background says of each value of an item, all inputs after one another."""
     found: list[Column] = []
+    shapes = run.shapes
     for name, shape in shapes.items():
-        rows = background_rows(params, shapes, name)
+        rows = of_one_kind(background_rows(params, shapes, name), name, run.inputs[name].dtype)
         card, size = card_of(shapes, name), math.prod(shape)
         names = card.feature_names if card.feature_names and len(card.feature_names) == size else [""] * size
         found += columns(rows.reshape(len(rows), -1), [n in (card.categories or {}) for n in names])
@@ -150,7 +156,7 @@ def explain(run: Run, params: LimeParams) -> Arrays:
     check_names(params, run.explainable())
     known = None
     if params.discretize == "quartiles":
-        known = known_columns(params, run.shapes)
+        known = known_columns(run, params)
     groups, values, errors = [], [], []
     for item in range(run.items):
         around: Neighbourhood = (

@@ -23,10 +23,10 @@ class Column:
     lows: Array
     highs: Array
 
-    def bin_of(self, value: float) -> int:
+    def bin_of(self, value: float | str) -> int:
         """Return the bin of a value, -1 for a category that the background does not know."""
         if not len(self.values):
-            return int(np.searchsorted(self.edges, value))
+            return int(np.searchsorted(self.edges, float(value)))
         found = np.flatnonzero(self.values == value)
         return int(found[0]) if len(found) else -1
 
@@ -48,8 +48,11 @@ class Column:
 
 
 def columns(background: Array, categories: list[bool]) -> list[Column]:
-    """Return what is known of each feature of a background, rows first."""
-    return [_category(a) if c else _quarters(a) for a, c in zip(background.T, categories, strict=True)]
+    """Return what is known of each feature of a background, rows first; strings are categories."""
+    words = background.dtype == object
+    return [
+        _category(a) if c or words else _quarters(a) for a, c in zip(background.T, categories, strict=True)
+    ]
 
 
 def _category(a: Array) -> Column:
@@ -72,5 +75,5 @@ def _quarters(a: Array) -> Column:
 def neighbours(known: list[Column], x: Array, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
     """Return drawn rows, and for each feature whether it lies in the item's bin: then it may keep another value of that bin."""
     drawn = [c.draw(rng, count) for c in known]
-    same = [bins == c.bin_of(float(v)) for (bins, _), c, v in zip(drawn, known, x, strict=True)]
+    same = [bins == c.bin_of(v) for (bins, _), c, v in zip(drawn, known, x, strict=True)]
     return np.column_stack([values for _, values in drawn]), np.column_stack(same)

@@ -136,8 +136,10 @@ def draw_pairs(rng: np.random.Generator, count: int, sizes: Array, number: int) 
     """Draw coalitions by the Shapley kernel among these sizes; a complement belongs to each."""
     weight = size_weights(count)[sizes - 1]
     size = rng.choice(sizes, number, p=weight / weight.sum())
-    order = rng.random((number, count)).argsort(1).argsort(1)
-    return np.asarray(order < size[:, None])
+    order = rng.random((number, count)).argsort(1)
+    members = np.empty((number, count), bool)
+    np.put_along_axis(members, order, np.arange(count) < size[:, None], 1)
+    return members
 
 
 def whole_sizes(count: int, affordable: int) -> list[int]:

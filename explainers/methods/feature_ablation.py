@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..asking.blocks import Asker, asked_about
-from ..asking.covers import Covered
+from ..asking.covers import Copies
 from ..asking.effort import BudgetParams, affordable, deadline, warn_of_rest
 from ..asking.fills import FillParams, covers_of, rows_of
 from ..asking.groups import GroupParams, Groups, find_groups, gather, groups_of
@@ -44,14 +44,14 @@ def feature_ablation(run: Run, params: FeatureAblationParams) -> Arrays:
 def _drops(asker: Asker, params: FeatureAblationParams, item: int, groups: Groups) -> Array:
     """Return each group's drop, zero for those that the budget did not pay for."""
     run = asker.run
-    covered = Covered(asker, item, covers_of(run, params, item))
-    asked = affordable(run, params, groups.count, covered.rows)
+    copies = Copies(groups, covers_of(run, params, item))
+    asked = affordable(run, params, groups.count, copies.rows)
 
-    def there(begin: int, end: int) -> Arrays:
-        return groups.there(np.arange(groups.count) != asked[begin:end, None])
+    def show(copy: Array, row: Array) -> Arrays:
+        return copies.show(np.arange(groups.count) != asked[copy, None], row)
 
     drops = np.zeros(groups.count)
-    scores = covered.scores(len(asked), there, deadline(params))
+    scores = asker.averages(item, len(asked), copies.rows, show, deadline(params))
     asked = asked[: len(scores)]
     drops[asked] = run.frozen[1][item] - scores
     run.per_item.setdefault("remaining", []).append(float(groups.count - len(asked)))

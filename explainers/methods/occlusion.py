@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field, StringConstraints
 
 from ..asking.blocks import Asker, asked_about
-from ..asking.covers import Covered
 from ..asking.effort import BudgetParams, affordable, deadline, warn_of_rest
 from ..asking.fills import FillParams, check_names, cover_of, rows_of
 from ..baselines import subject
@@ -80,15 +79,15 @@ def _drops(
 ) -> Array:
     """Return the score's drop for each patch over one item, of the first ones where the time `ends` comes before."""
     run = asker.run
-    covered = Covered(asker, item, {name: cover_of(run, params, name, item)})
+    cover = cover_of(run, params, name, item)
 
-    def there(begin: int, end: int) -> Arrays:
-        out = np.ones((end - begin, *run.item_shape(name)), bool)
-        for copy, cut in zip(out, cuts[begin:end], strict=True):
-            copy[cut] = False
-        return {name: out}
+    def show(copy: Array, row: Array) -> Arrays:
+        there = np.ones((len(copy), *run.item_shape(name)), bool)
+        for left, number in zip(there, copy, strict=True):
+            left[cuts[number]] = False
+        return cover.show(there, row)
 
-    return np.asarray(run.frozen[1][item] - covered.scores(len(cuts), there, ends))
+    return np.asarray(run.frozen[1][item] - asker.averages(item, len(cuts), cover.rows, show, ends))
 
 
 def _average(cuts: list[Patch], drops: Array, shape: Sequence[int]) -> Array:

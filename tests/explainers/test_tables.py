@@ -88,6 +88,24 @@ def test_inputs_of_one_column_are_one_feature_vector(titanic, method):
     assert found.account.attribution_sum[0] == pytest.approx(sum(got), abs=1e-5)
 
 
+def test_quarters_take_words_for_categories(titanic):
+    background = [[30.0, 10.0, "female"], [30.0, 10.0, "male"], [30.0, 10.0, "male"]]
+    params = {"discretize": "quartiles", "background": background, "alpha": 0, "samples": 200}
+    found = explainers.explain(titanic, passenger(), "lime", params, target={"index": 1})
+    got = [found.attributions[n].item() for n in ("age", "fare", "sex")]
+
+    # with age and fare the same in every row, the weight of the word is what the score loses by another one
+    lost = score(*ROWS[0]) - score(*ROWS[0][:2], "male")
+    np.testing.assert_allclose(got, [0, 0, lost], atol=1e-5)
+
+
+def test_quarters_of_words_are_refused_where_the_input_holds_numbers(titanic):
+    params = {"discretize": "quartiles", "background": [["young", 10.0, "female"], ["old", 2.0, "male"]]}
+    with pytest.raises(InvalidRequest, match=r"background of 'age' must hold numbers") as refused:
+        explainers.explain(titanic, passenger(), "lime", params, target={"index": 1})
+    assert refused.value.pointer == "/params/background"
+
+
 def test_columns_can_be_taken_away_together(titanic):
     params = {"background": ROWS[1:], "groups": [0, 1, 0]}
     found = explainers.explain(titanic, passenger(), "exact_shapley", params, target={"index": 1})

@@ -84,12 +84,17 @@ def _fits() -> None:
     from sklearn.linear_model import LinearRegression, Ridge, lars_path
     from sklearn.mixture import GaussianMixture
 
-    x, y = np.eye(3), np.arange(3.0)
-    GaussianMixture(2, random_state=0, reg_covar=0.1).fit(np.random.default_rng(0).normal(size=(WIDTH, 3)))
-    LinearRegression().fit(x, y)
-    Ridge().fit(x, y)
-    lars_path(x, y)
-    truncnorm(-1, 1).ppf(0.5)
+    from explainers.asking.alone import ALONE
+
+    with ALONE:
+        x, y = np.eye(3), np.arange(3.0)
+        GaussianMixture(2, random_state=0, reg_covar=0.1).fit(
+            np.random.default_rng(0).normal(size=(WIDTH, 3))
+        )
+        LinearRegression().fit(x, y)
+        Ridge().fit(x, y)
+        lars_path(x, y)
+        truncnorm(-1, 1).ppf(0.5)
 
 
 def _map() -> None:
