@@ -12,6 +12,8 @@ import pytest
 from reference.page_models import NASTY, QUOTED
 from reference.page_visit import Visit
 
+from benchmarks.page import DIGITS
+
 WIDTHS = {
     "wide": (1280, "light"),
     "wide-dark": (1280, "dark"),
@@ -205,6 +207,37 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser, guarded):
     page.wait_for_selector(".empty")
     assert page.evaluate("() => sessionStorage.length") == 1
     assert page.evaluate("() => localStorage.length + document.cookie.length") == 0
+    visiting.close()
+    assert visiting.errors == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "0.0.0.0"]
+)  # the second is one to which browsers give no clipboard
+def test_a_link_is_copied_wherever_the_service_is_called(browser, guarded, host):
+    address, key = guarded
+    with httpx.Client(
+        base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False
+    ) as client:
+        model = client.post("/v1/models", files={"model": DIGITS.read_bytes()}).json()["id"]
+        digit = {"name": "input", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": [0.0] * 64}
+        job = client.post("/v1/jobs", json={"model": model, "method": "gradient", "inputs": [digit]}).json()[
+            "id"
+        ]
+    visiting = Visit(browser, address.replace("127.0.0.1", host))
+    visiting.expected = ("401", "503", "Cross-Origin-Opener-Policy")
+    page = visiting.page
+    page.goto(f"{visiting.url}/#/jobs/{job}")
+    page.fill("dialog input", key)
+    page.click("text=Use it")
+    page.click("text=Copy link")
+    page.wait_for_selector("[role=status]:has-text('The link was copied')")
+    assert page.evaluate("() => Boolean(navigator.clipboard)") == (host == "127.0.0.1")
+    visiting.to("new")
+    seed = page.locator("textarea, input[type=text]").first
+    seed.focus()
+    page.keyboard.press("Control+V")
+    assert f"/#/jobs/{job}" in seed.input_value()
     visiting.close()
     assert visiting.errors == []
 

@@ -1,6 +1,7 @@
 // What can be done with a job: cancel it, try again, remove its results, share its address.
 
 import { ask, post } from './api.js';
+import { copy } from './clipboard.js';
 import { button, fill, h, say } from './dom.js';
 import { ended } from './progress.js';
 import { shown } from './problem.js';
@@ -16,7 +17,7 @@ export function actions(job, outcome, redraw) {
   };
   const cancel = act(async () => { await ask('DELETE', `/v1/jobs/${job.id}`); say('The job is being cancelled.'); redraw(); });
   const again = act(async () => go(['jobs', (await retry(job)).id]));
-  const share = act(async () => { await navigator.clipboard.writeText(address(job)); say('The link was copied.'); fill(outcome, h('p', { role: 'status' }, 'The link was copied.')); });
+  const share = act(async () => { await copy(address(job)); say('The link was copied.'); fill(outcome, h('p', { role: 'status' }, 'The link was copied.')); });
   return h('div', { class: 'row' },
     ended(job) ? button('Run again', again) : button('Cancel', cancel, 'danger'),
     ended(job) && h('a', { class: 'button', href: to(['new'], { model: job.model, method: job.method, job: job.id, params: JSON.stringify(job.params) }) }, 'Change and run'),

@@ -1,6 +1,7 @@
 // What can be taken away: files of the result, and the commands that would make it again.
 
-import { button, fill, h, say } from './dom.js';
+import { copy } from './clipboard.js';
+import { button, fill, h } from './dom.js';
 import * as commands from './commands.js';
 import { headers } from './key.js';
 import { shown } from './problem.js';
@@ -37,7 +38,15 @@ function snippets(job) {
   const key = Boolean(headers().Authorization);
   return [['curl', commands.curl], ['Command line', commands.cli], ['Python', commands.pythonCode]].map(([words, write], i) => {
     const text = write(job, location.origin, key);
-    const copy = async () => { await navigator.clipboard.writeText(text); say('Copied.'); };
-    return h('details', { open: i === 0 }, h('summary', {}, words), h('pre', { tabindex: 0, role: 'region', 'aria-label': words }, h('code', {}, text)), button('Copy', copy));
+    const done = h('span', { role: 'status' });
+    const take = async () => {
+      try {
+        await copy(text);
+        fill(done, 'Copied.');
+      } catch (error) {
+        fill(done, shown(error));
+      }
+    };
+    return h('details', { open: i === 0 }, h('summary', {}, words), h('pre', { tabindex: 0, role: 'region', 'aria-label': words }, h('code', {}, text)), h('div', { class: 'row' }, button('Copy', take), done));
   });
 }
