@@ -28,6 +28,15 @@ def held(plant) -> int:
     return sum(p.memory_info().rss for p in (worker, *plant.children()))
 
 
+def test_a_user_without_scripts_and_other_keys_is_enough(plant, client):
+    limits = ("resetkeys", f"~{plant.settings.key_prefix}*", "-@scripting")
+    client.execute_command("ACL", "SETUSER", "default", *limits)
+    plant.proxy.drop()
+    plant.good_job(0)
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        client.eval("return 1", 0)
+
+
 def test_a_message_far_larger_than_a_call_is_refused_by_the_broker(plant, client):
     name = lists(plant.settings)[0]
     with pytest.raises(redis.ConnectionError):

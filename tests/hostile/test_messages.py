@@ -37,7 +37,7 @@ MESSAGES = {
     "other arguments": (BODY.replace(b"[1]", b'["x", {"a": 1}]'), JSON, NAMED),
     "text for a number": (BODY.replace(b"[1]", b'["../../etc/passwd"]'), JSON, NAMED),
     "a number of nothing": (BODY.replace(b"[1]", b"[999999999]"), JSON, NAMED),
-    "a megabyte": (BODY.replace(b"[1]", b'["' + b"x" * (1 << 20) + b'"]'), JSON, NAMED),
+    "half a megabyte": (BODY.replace(b"[1]", b'["' + b"x" * (1 << 19) + b'"]'), JSON, NAMED),
 }
 
 
