@@ -13,6 +13,9 @@ from .types import Arrays
 Datasets = Mapping[str, Arrays]
 """By id: rows of each input, items where the input has them."""
 
+OF_ITEMS = frozenset({"labels"})
+"""Parameters whose data set holds one value for each item, and nothing that an input takes."""
+
 
 def id_of(value: Any) -> str | None:
     """Return the id that a parameter names, None where it holds something else."""
@@ -38,3 +41,17 @@ def given(value: Any, known: Datasets, parameter: str) -> Any:
             pointer=f"/params/{parameter}/dataset",
         )
     return known[key]
+
+
+def values(value: Any, known: Datasets, parameter: str) -> Any:
+    """Return the one array of the data set that a parameter names, a value for each item, or what else it holds."""
+    found = given(value, known, parameter)
+    if found is value:
+        return value
+    if len(found) != 1:
+        raise InvalidRequest(
+            f"{parameter} are one array, and the data set has: {', '.join(found) or 'none'}",
+            pointer=f"/params/{parameter}/dataset",
+        )
+    (only,) = found.values()
+    return only.reshape(-1) if only.ndim == 2 and only.shape[1] == 1 else only

@@ -52,6 +52,9 @@ def bound(model: ModelRecord, request: Request, named: Named, blobs: Blobs) -> D
     """Return each data set's rows as the inputs that the request explains, or refuse one that does not fit these."""
     data = Data()
     for parameter, record in named.items():
+        if parameter in datasets.OF_ITEMS:
+            data.entries[record.id] = {parameter: _column(record, parameter)}
+            continue
         wanted = _explained(model, request)
         try:
             entries, sample, count = bind(wanted, record, blobs)
@@ -60,6 +63,18 @@ def bound(model: ModelRecord, request: Request, named: Named, blobs: Blobs) -> D
         data.entries[record.id] = entries
         data.shapes[record.id] = {n: _shape_of(a, entries[n]["axis"], count) for n, a in sample.items()}
     return data
+
+
+def _column(record: DatasetRecord, parameter: str) -> dict[str, Any]:
+    """Return the stored array of a data set that holds one value for each item, or refuse another."""
+    a = record.arrays[0]
+    if len(record.arrays) != 1 or len(a.shape) > 2 or a.shape[1:] not in ([], [1]):
+        there = ", ".join(str(r.shape) for r in record.arrays)
+        raise InvalidRequest(
+            f"{parameter} are one array or column, a value for each item; the data set has arrays of shape {there}",
+            pointer=f"/params/{parameter}/dataset",
+        )
+    return {"digest": a.digest, "dtype": a.dtype, "shape": list(a.shape), "axis": 0}
 
 
 def _explained(model: ModelRecord, request: Request) -> ModelRecord:

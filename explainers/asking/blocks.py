@@ -43,7 +43,7 @@ WORTH_TIMING = 400
 """Planned evaluations of an item from which the best size is looked for."""
 TIMINGS, ENOUGH = 5, 0.02
 """Runs that a size is timed by, and seconds after which there are no more."""
-CALL = 2e-5
+CALL = 3e-5
 """Seconds that a batch takes beside the runtime."""
 MOST_EVALUATIONS = 100_000_000
 _BEST: WeakKeyDictionary[Model, dict[Any, int]] = WeakKeyDictionary()
@@ -236,7 +236,7 @@ def candidates(most: int, planned: int) -> list[int]:
 
 
 def fastest(sizes: Sequence[int], seconds: Callable[[int], float]) -> int:
-    """Return the smallest size within three hundredths of the best time per row; give up where larger ones get slower."""
+    """Return the smallest size within a hundredth of the best time per row; give up where larger ones get slower."""
     if len(sizes) == 1:
         return sizes[0]
     taken: dict[int, float] = {}
@@ -244,7 +244,7 @@ def fastest(sizes: Sequence[int], seconds: Callable[[int], float]) -> int:
         taken[size] = seconds(size) / size
         if taken[size] > 1.2 * min(taken.values()):
             break
-    return min(s for s, t in taken.items() if t <= 1.03 * min(taken.values()))
+    return min(s for s, t in taken.items() if t <= 1.01 * min(taken.values()))
 
 
 def _seconds(run: Run, rows: int) -> float:

@@ -185,7 +185,7 @@ class Copies:
         """Return copies of every input, a row of `masks` says which groups are there."""
         out = {n: change.show(masks) for n, change in self._changes.items()}
         rest = [n for n in self.covers if n not in out]
-        there = self.groups.there(masks, rest)
+        there = self.groups.there(masks, rest) if rest else {}
         for name in rest:
             out |= self.covers[name].show(there[name], row)
         return out

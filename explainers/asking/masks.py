@@ -139,13 +139,12 @@ class WeightedScores:
         self._second: Any = 0.0
 
     def add(self, masks: Array, scores: Array, counts: Array) -> None:
-        """Add a block of masks with their scores, each as often as it was drawn."""
+        """Add a block of masks, which is overwritten, with their scores, each as often as it was drawn."""
         # single precision within a block, double precision across blocks
         m = masks.reshape(len(masks), -1)
         self._first = self._first + ((scores * counts).astype(np.float32) @ m).astype(np.float64)
-        self._second = self._second + ((scores**2 * counts).astype(np.float32) @ np.square(m)).astype(
-            np.float64
-        )
+        np.square(m, out=m)
+        self._second = self._second + ((scores**2 * counts).astype(np.float32) @ m).astype(np.float64)
         self.count += int(counts.sum())
 
     @property

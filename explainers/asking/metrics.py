@@ -37,7 +37,7 @@ METRICS: dict[Metric, Measure] = {
 }
 
 
-def read_labels(metric: Metric, given: list[Any] | None, items: int) -> Array:
+def read_labels(metric: Metric, given: Any, items: int) -> Array:
     """Return the labels as numbers, or refuse those that are not one for each item."""
     if not METRICS[metric].labels:
         return np.zeros(0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import datasets
 from ..errors import InvalidRequest
 from ..signature import class_count, target_spec
 from ..types import Array, Arrays
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     """Return each group's mean loss over the permutations with its standard error, and every single loss."""
-    labels = read_labels(params.metric, params.labels, run.items)
+    labels = read_labels(params.metric, datasets.values(params.labels, run.datasets, "labels"), run.items)
     _check(run, params)
     # without an item in hand the groups are places: the same for all items
     groups = find_groups(params, run.shapes)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class PermutationImportanceParams(GroupParams):
     """Parameters of `permutation_importance`."""
 
-    labels: Annotated[list[Any] | None, BeforeValidator(as_lists)] = Field(
+    labels: Annotated[list[Any] | dict[str, Any] | None, BeforeValidator(as_lists)] = Field(
         None,
-        description="What is true of each item: class numbers, or values; not needed by the metric 'score'.",
+        description="What is true of each item: class numbers, or values, or {'dataset': id} of one array or column at the "
+        "service; not needed by the metric 'score'.",
     )
     metric: Metric = Field(
         "accuracy",

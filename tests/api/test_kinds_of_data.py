@@ -166,6 +166,27 @@ def test_a_background_is_a_data_set_and_outlives_it(http, lines):
     assert refused.json()["errors"][0]["pointer"] == "/params/background/dataset"
 
 
+def test_labels_are_a_data_set_of_one_column(http, lines):
+    rows = np.random.default_rng(0).integers(0, 9, (6, 3))
+    labels = (rows @ W).tolist()
+    inputs = [{"name": "input", "shape": [6, 3], "datatype": "FP32", "data": rows.reshape(-1).tolist()}]
+
+    def losses(given):
+        params = {"labels": given, "metric": "mse", "groups": "features", "repeats": 2}
+        job = {"model": lines, "method": "permutation_importance", "params": params, "inputs": inputs}
+        answer = http.post("/v1/jobs", json=job, headers=WAIT)
+        assert answer.status_code == 200, answer.text
+        return np.load(io.BytesIO(http.get(answer.json()["links"]["npz"]).content))["repeats.input"]
+
+    column = upload(http, "price\n" + "\n".join(map(str, labels)))
+    np.testing.assert_array_equal(losses({"dataset": column}), losses(labels))
+    params = {"labels": {"dataset": upload(http, "c,b,a\n1,yes,2\n3,no,4\n")}, "metric": "mse"}
+    job = {"model": lines, "method": "permutation_importance", "params": params, "inputs": inputs}
+    refused = http.post("/v1/jobs", json=job)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/params/labels/dataset"
+
+
 def test_jobs_over_other_data_are_other_jobs(http, lines):
     """The result of an earlier job is not taken for that of one with another background."""
     job = {"model": lines, "method": "kernel_shap",

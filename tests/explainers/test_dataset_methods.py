@@ -63,6 +63,34 @@ def test_importance_is_scikit_learn_s_accuracy_on_the_same_permutations(flowers,
     assert found.account.facts["unshuffled"] == metrics.accuracy_score(y, fitted.predict(x))
 
 
+@pytest.mark.parametrize("column", [False, True])
+def test_labels_may_be_a_data_set(flowers, column):
+    x, y = iris()
+    data = {"true": {"species": y[:, None] if column else y}}
+    listed = explainers.explain(flowers, x, "permutation_importance", {"labels": y, "repeats": 2})
+    params = {"labels": {"dataset": "true"}, "repeats": 2}
+    named = explainers.explain(flowers, x, "permutation_importance", params, datasets=data)
+
+    np.testing.assert_array_equal(named.arrays["repeats.input"], listed.arrays["repeats.input"])
+    assert named.account.facts["unshuffled"] == listed.account.facts["unshuffled"]
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        ({}, "/params/labels/dataset"),
+        ({"true": {"a": np.zeros(150), "b": np.zeros(150)}}, "/params/labels/dataset"),
+        ({"true": {"a": np.zeros(7)}}, "/params/labels"),
+    ],
+)
+def test_a_data_set_that_is_no_labels_is_refused(flowers, data, pointer):
+    with pytest.raises(InvalidRequest) as refused:
+        explainers.explain(
+            flowers, iris()[0], "permutation_importance", {"labels": {"dataset": "true"}}, datasets=data
+        )
+    assert refused.value.pointer == pointer
+
+
 def test_importance_agrees_with_scikit_learn_s_own_permutations(flowers, fitted):
     x, y = iris()
     ours = explainers.explain(flowers, x, "permutation_importance", {"labels": y, "repeats": 30}).arrays
