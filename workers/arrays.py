@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -123,7 +123,9 @@ def write(file: IO[bytes], a: Array) -> None:
     file.write(header_bytes(a.shape, a.dtype))
     rows = max(1, BLOCK // max(1, a[:1].nbytes)) if a.ndim else 1
     for start in range(0, len(a) if a.ndim else 1, rows):
-        file.write((a[start : start + rows] if a.ndim else a).tobytes())
+        block = np.ascontiguousarray(a[start : start + rows] if a.ndim else a)
+        if block.nbytes:
+            file.write(memoryview(cast(Any, block.reshape(-1).view("u1"))))
 
 
 def write_npz(file: IO[bytes], arrays: Mapping[str, Array], meta: str) -> None:
