@@ -189,12 +189,27 @@ def test_relevance_shows_its_layers(visit, digits):
     visit.shot("result-layers")
 
 
-def test_one_class_against_another_is_a_job_of_its_own(visit, digits):
-    page = visit.to(f"new?model={digits['model']}&dataset={digits['dataset']}&items=0")
-    start(visit)
-    first = page.url
+def test_one_class_against_another_is_a_job_of_its_own(visit, files):
+    upload(visit, files, "table")
+    explain_typed(visit, "1 2 3 4")
+    page, first = visit.page, visit.page.url
     page.click("text=One class against another")
     page.click("text=Explain the difference")
     page.wait_for_url(lambda address: "/jobs/" in address and address != first)
     visit.result()
-    assert "Explained is the difference of class" in page.inner_text("main")
+    assert "Explained is why class leaves and not class stays" in page.inner_text("main")
+
+
+def test_a_curve_shows_how_the_score_goes_with_a_feature(visit, files):
+    upload(visit, files, "table")
+    page = visit.page
+    page.click("text=Explain with it")
+    visit.drawn()
+    page.set_input_files("fieldset input[type=file]", files / "rows.csv")
+    choose(visit, "partial_dependence")
+    start(visit)
+    page.wait_for_selector("[aria-label^='Score against age'] .main-svg")
+    page.select_option("select:has(option:text-is('income'))", "1")
+    page.wait_for_selector("[aria-label^='Score against income'] .main-svg")
+    assert "standard errors" in page.inner_text("main")
+    visit.shot("result-curve")

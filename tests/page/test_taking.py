@@ -59,6 +59,7 @@ def test_the_commands_start_the_same_job_as_they_stand(result, http):
 
 def test_a_report_opens_without_a_network(result, browser, tmp_path):
     report = taken(result, "Report (HTML)", tmp_path)
+    assert "<script" not in report.read_text()
     context = browser.new_context(offline=True)
     asked: list[str] = []
     page = context.new_page()

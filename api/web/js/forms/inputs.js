@@ -51,7 +51,7 @@ const HELP = 'Counted from 0, for example 0-7, 12. Empty: all.';
 function fromDataset(known, dataset, items, changed) {
   const sets = [...known];
   const outcome = h('div', {});
-  const pick = h('div', { class: 'field long' });
+  const pick = h('div', { class: 'long' });
   const which = text(items ?? (sets.length ? '0-7' : ''), { oninput: changed });
   const state = { id: dataset ?? sets[0]?.id };
   const draw = () => fill(pick, sets.length === 0 ? h('p', {}, 'No data set is here yet.')

@@ -15,7 +15,8 @@ export async function curves(tensor, shared, card) {
   const draw = async (f) => fill(place, await curve(parts, Number(f), points, featureName(card, Number(f))));
   await draw(0);
   return h('section', {}, h('h3', {}, 'How the score goes with a feature'),
-    features > 1 && h('div', { class: 'fields' }, field('Feature', select(Array.from({ length: features }, (_, f) => [String(f), featureName(card, f)]), '0', (e) => draw(e.target.value)))), place);
+    features > 1 && h('div', { class: 'fields' }, field('Feature', select(Array.from({ length: features }, (_, f) => [String(f), featureName(card, f)]), '0', (e) => draw(e.target.value)))), place,
+    parts.error && h('p', { class: 'help' }, 'The mean over all items; the bars are its standard errors.'));
 }
 
 function curve({ curve: values, grid, error }, f, points, name) {

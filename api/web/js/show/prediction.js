@@ -9,15 +9,16 @@ const TOP = 5;
 
 export function prediction(item, card, job) {
   const outputs = named(item.arrays, 'output.');
-  return [h('p', {}, explained(item, job)), outputs.map((tensor) => values(tensor, item, card))];
+  return [h('p', {}, explained(item, job, card)), outputs.map((tensor) => values(tensor, item, card))];
 }
 
-function explained(item, job) {
+function explained(item, job, card) {
   const { account } = job;
   const what = account.explained ? [' of ', h('code', {}, account.explained)] : '';
   if (job.target.contrast) {
-    const [a, b] = job.target.contrast;
-    return ['Explained is the difference of class ', String(a), ' and class ', String(b), what, `: ${number(item.score)}.`];
+    const labels = labelsOf(card, job.target.output ?? Object.keys(card.outputs)[0]);
+    const [a, b] = job.target.contrast.map((i) => h('strong', {}, `class ${cut(labels?.[i] ?? String(i), 40)}`));
+    return ['Explained is why ', a, ' and not ', b, what, `: the difference of their scores is ${number(item.score)}.`];
   }
   return ['Explained is ', h('strong', {}, item.label || 'the score'), what, `: ${number(item.score)}${account.logits ? ', before the final softmax or sigmoid' : ''}.`];
 }
