@@ -88,14 +88,13 @@ class ItemsAnswer(Answer):
 def _item(record: ItemsRecord, item: ItemRecord, card: Card) -> dict[str, Any]:
     account, at = record.result.account, item.item
     index = account["index"][at] if at < len(account["index"]) and item.failure is None else None
-    shares = any(name.startswith("attribution.") for name in item.arrays)
     label = "" if index is None else class_name(account, index, card)
     return {
         "item": at,
         "score": account["score"][at] if at < len(account["score"]) else None,
         "index": index,
         "label": label,
-        "figures": [asdict(f) for f in sentences.figures(account, at, label, shares=shares)],
+        "figures": [asdict(f) for f in sentences.figures(account, at, label)],
         "layers": [asdict(layer) for layer in sentences.layers(account, at)],
         "inputs": tensors.encode(item.inputs),
         "arrays": tensors.encode(item.arrays),

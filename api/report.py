@@ -77,9 +77,7 @@ def _shown(found: ItemsRecord, record: ItemRecord, *, drawn: bool) -> Shown:
         item,
         label,
         _picture(found, item) if drawn else "",
-        sentences.figures(
-            account, item, label, shares=any(n.startswith("attribution.") for n in record.arrays)
-        ),
+        sentences.figures(account, item, label),
         sentences.layers(account, item),
         "",
     )

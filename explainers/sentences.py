@@ -52,14 +52,11 @@ class Layer:
     relevance_out: float
 
 
-def figures(account: Mapping[str, Any], item: int, label: str = "", *, shares: bool = True) -> list[Figure]:
-    """Return the figures of one item; `account` is an Account as JSON, in which figures of failed items are null.
-
-    `shares`: the item has attributions, whose sum is one of the figures.
-    """
+def figures(account: Mapping[str, Any], item: int, label: str = "") -> list[Figure]:
+    """Return the figures of one item; `account` is an Account as JSON, in which figures of failed items are null."""
     score, total = _at(account["score"], item), _at(account["attribution_sum"], item)
     found = [] if score is None else [_score(account, score, label)]
-    if shares and score is not None and total is not None:
+    if score is not None and total is not None:
         found.append(_sum(account, item, score, total))
         found += _absorbed(account, item, score)
     for name, values in account["per_item"].items():
