@@ -208,6 +208,18 @@ def test_chunks_get_shorter_towards_the_end_so_that_all_slots_end_together(
     assert min(sizes[:-1]) == whole // 4
 
 
+@pytest.mark.parametrize(("items", "first"), [(1000, 500), (20, 20)])
+def test_items_that_were_never_measured_are_shared_among_the_slots_unless_they_are_few(
+    ledger, new_job, settings, items, first
+):
+    with ledger.write() as session:
+        workers.beat(session, Identity("w", "h", 1, "cpu", 2, {}))
+    new_job(items=items, guess=1e-6)
+    with ledger.write() as session:
+        chunk = session.get_one(Chunk, window.draw(session, settings, "cpu")[0].chunk)
+        assert chunk.stop - chunk.start == first
+
+
 def test_a_job_of_one_chunk_has_its_result_when_it_ends(ledger, drawn, take):
     claim = take(drawn)
     with ledger.write() as session:

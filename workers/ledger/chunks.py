@@ -14,6 +14,8 @@ from .database import dialect, insert, now
 
 CHUNK_BYTES = 256 << 20
 CHUNK_ITEMS = 4096
+FEW_ITEMS = 32
+"""As many that were never measured are not worth a second runner."""
 SMALL_SHARE = 0.25
 """Of a whole chunk: one of items that were never measured, and the smallest ones at a job's end."""
 SMOOTHING = 0.5
@@ -47,8 +49,11 @@ def size(session: Session, job: Job, seconds: float, slots: int) -> int:
     per_item = job.guess if measured is None else measured
     by_time = seconds / max(per_item, 1e-9)
     smallest = int(SMALL_SHARE * by_time)
-    fair = max(smallest, math.ceil((job.items - job.cut) / slots))
-    wanted = smallest if measured is None else min(int(by_time), fair)
+    fair = math.ceil((job.items - job.cut) / slots)
+    # a guess may be far too low: it must not leave slots with nothing to do
+    wanted = (
+        min(smallest, max(fair, FEW_ITEMS)) if measured is None else min(int(by_time), max(fair, smallest))
+    )
     by_bytes = CHUNK_BYTES // max(1, job.item_bytes)
     return max(1, min(wanted, by_bytes, CHUNK_ITEMS))
 
