@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 
 import explainers
@@ -40,7 +39,7 @@ def rows(threads: int = 2, rounds: int = 7) -> Iterator[dict[str, Any]]:
         yield {"network": name, **measure(model, params, threads, rounds)}
 
 
-def _exported(network: Any) -> onnx.ModelProto:
+def _exported(network: Any) -> bytes:
     x = torch.zeros(2, 3, 224, 224)
     return networks.to_onnx(networks.settle(network, tuple(x.shape)), x[:1])
 
