@@ -1,4 +1,4 @@
-"""A step of activation maximisation against a run of the gradient graph on the same rows."""
+"""A step of activation maximisation against a run of the graph that it climbs on, and of the plain gradient, on the same rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from explainers.methods.activation_maximization import ActivationMaximizationPar
 from explainers.optimising import search
 from explainers.optimising.aims import aims_of
 from explainers.optimising.ground import ground_of
+from explainers.optimising.objective import OBJECTIVE, SLOPE
 from explainers.run import Run
 from explainers.signature import read_request
 
@@ -45,7 +46,10 @@ def _exported(network: Any) -> bytes:
 
 
 def measure(model: Any, fields: dict[str, Any], threads: int, rounds: int) -> dict[str, float]:
-    """Return what a step takes, in runs of the gradient graph by a plain call; each has the machine to itself in turn."""
+    """Return what a step takes, in runs of both graphs by plain calls; each has the machine to itself in turn.
+
+    The graph that is climbed on gives the derivative of a log-probability, that of the plain gradient of a logit.
+    """
     request = read_request(
         {"method": "activation_maximization", "params": fields, "target": {"index": CLASSES}}
     )
@@ -60,12 +64,17 @@ def measure(model: Any, fields: dict[str, Any], threads: int, rounds: int) -> di
     explainer = own.compiled(gradient)
     feeds = {**rows.inputs, **own.weights_for(explainer)}
     climb = search.climb_of(rows, params, ground)
+    climbed, at = climb.evaluation.explainer.session, climb.evaluation.feeds
+    wanted = [OBJECTIVE, *(SLOPE + n for n in climb.evaluation.names)]
     calls: dict[str, Callable[[], object]] = {
         "step": lambda: climb.run(plan, lambda *_: None),
+        "graph": lambda: [climbed.run(at, wanted) for _ in range(plan.steps)],
         "gradient": lambda: [explainer.run(feeds) for _ in range(plan.steps)],
     }
     taken = in_turn(calls, rounds)
     return {
-        "step / gradient": ratio(taken, "step", "gradient"),
+        "step / its graph": ratio(taken, "step", "graph"),
+        "graph ms": float(np.median(taken["graph"])) * 1e3 / plan.steps,
+        "step / gradient of the logits": ratio(taken, "step", "gradient"),
         "gradient ms": float(np.median(taken["gradient"])) * 1e3 / plan.steps,
     }

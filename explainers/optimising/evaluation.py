@@ -35,7 +35,8 @@ class Evaluation:
 
     def __init__(self, run: Run, explainer: Explainer, weights: Arrays, names: Sequence[str]) -> None:
         self.run, self.explainer, self.names = run, explainer, list(names)
-        self._feeds = {n: a for n, a in {**run.inputs, **weights}.items() if n in explainer.session.inputs}
+        self.feeds = {n: a for n, a in {**run.inputs, **weights}.items() if n in explainer.session.inputs}
+        """What the graph is given at the start, all rows."""
         self._axes = {**run.axes, WEIGHTS: 0}
         self.values: Arrays = {}
         """What the graph gave last, by name, rows first; overwritten by the next evaluation."""
@@ -54,7 +55,7 @@ class Evaluation:
         rows = self.run.items
         for begin in range(0, rows, size):
             end = min(begin + size, rows)
-            part = itemwise.cut(self._feeds, self._axes, begin, end)
+            part = itemwise.cut(self.feeds, self._axes, begin, end)
             # a copy of its own, even of what is contiguous: it is written to
             feeds = {n: np.array(a, order="C") for n, a in part.items()}
             wanted = [OBJECTIVE, "account.score", *(SLOPE + n for n in self.names)]
