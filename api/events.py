@@ -61,8 +61,8 @@ def _last_seen() -> int:
 
 def _stream(service: Service, tenant: str, id: str, after: int) -> Iterator[str]:
     """Yield the events after one, then new ones as they come, and a comment now and then so that the line stays open."""
-    end = time.monotonic() + LONGEST_SECONDS
-    spoke = time.monotonic()
+    began = spoke = time.monotonic()
+    end = began + LONGEST_SECONDS
     yield "retry: 1000\n"
     while time.monotonic() < end:
         for event in service.events(tenant, id, after):
@@ -73,7 +73,7 @@ def _stream(service: Service, tenant: str, id: str, after: int) -> Iterator[str]
         if time.monotonic() - spoke >= HEARTBEAT_SECONDS:
             spoke = time.monotonic()
             yield ": still here\n\n"
-        time.sleep(nap(time.monotonic() - spoke))
+        time.sleep(nap(time.monotonic() - began))
 
 
 def _text(event: EventRecord) -> str:
