@@ -75,12 +75,18 @@ def test_a_table_is_typed_in_and_explained(visit, files):
     visit.shot("result-table")
 
 
-def test_a_batch_of_a_table_is_a_swarm(visit, files):
+def given_rows(visit, files):
+    """The page on which a table's model is to explain forty rows."""
     upload(visit, files, "table")
     page = visit.page
     page.click("text=Explain with it")
     visit.drawn()
     page.set_input_files("fieldset input[type=file]", files / "rows.csv")
+    return page
+
+
+def test_a_batch_of_a_table_is_a_swarm(visit, files):
+    page = given_rows(visit, files)
     start(visit)
     page.wait_for_selector("[aria-label^='Attributions of 40 items'] .main-svg")
     visit.shot("result-batch")
@@ -201,11 +207,7 @@ def test_one_class_against_another_is_a_job_of_its_own(visit, files):
 
 
 def test_a_curve_shows_how_the_score_goes_with_a_feature(visit, files):
-    upload(visit, files, "table")
-    page = visit.page
-    page.click("text=Explain with it")
-    visit.drawn()
-    page.set_input_files("fieldset input[type=file]", files / "rows.csv")
+    page = given_rows(visit, files)
     choose(visit, "partial_dependence")
     start(visit)
     page.wait_for_selector("[aria-label^='Score against age'] .main-svg")
