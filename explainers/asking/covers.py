@@ -132,36 +132,36 @@ class Joint(Cover):
 
 @dataclass(frozen=True)
 class Change:
-    """What each group's values change in a fill: copies of many coalitions are one matrix product."""
+    """One input's values and their fill by groups: copies of many coalitions are one matrix product.
+
+    Each value of a copy is one product by 1 and a sum of zeros, so that it is the item's or the fill's to the last bit.
+    """
 
     by_group: Array
-    """Groups first, values flattened."""
-    ground: Array | None
-    """What shows without any group, None where it is 0."""
+    """What shows where a group is there, where it is not, and always; groups first, values flattened."""
     shape: tuple[int, ...]
 
     @classmethod
     def of(cls, cover: Cover, ids: Array, count: int) -> Change | None:
-        """Return the change of one input, None where it is no such sum or the matrix would be large."""
+        """Return what copies of one input are made of, None where they are no such sum or the matrix would be large."""
         if not isinstance(cover, Shown) or cover.rows > 1 or cover.x.dtype != np.float32:
             return None
-        if count * cover.x.nbytes > CHANGE_BYTES:
+        if (2 * count + 1) * cover.x.nbytes > CHANGE_BYTES:
             return None
-        away = (cover.x - cover.fills[0]).reshape(-1)
-        # the last row is what is in no group, and always there
-        by_group = np.zeros((count + 1, away.size), np.float32)
-        by_group[ids.reshape(-1), np.arange(away.size)] = away
-        ground = cover.fills[0].reshape(-1) + by_group[count]
-        if not np.isfinite(away).all():
+        own, fill, group = cover.x.reshape(-1), cover.fills[0].reshape(-1), ids.reshape(-1)
+        if not (np.isfinite(own).all() and np.isfinite(fill).all()):
             return None
-        return cls(by_group[:count], ground if ground.any() else None, cover.x.shape)
+        at, grouped = np.arange(own.size), group < count
+        by_group = np.zeros((2 * count + 1, own.size), np.float32)
+        by_group[group[grouped], at[grouped]] = own[grouped]
+        by_group[count + group[grouped], at[grouped]] = fill[grouped]
+        by_group[-1, ~grouped] = own[~grouped]
+        return cls(by_group, cover.x.shape)
 
     def show(self, masks: Array) -> Array:
         """Return copies in which only these groups are there, a row of `masks` each."""
-        out = masks.astype(np.float32) @ self.by_group
-        if self.ground is not None:
-            out += self.ground
-        return np.asarray(out.reshape(-1, *self.shape))
+        parts = np.concatenate([masks, ~masks, np.ones((len(masks), 1), bool)], 1)
+        return np.asarray((parts.astype(np.float32) @ self.by_group).reshape(-1, *self.shape))
 
 
 @dataclass(frozen=True)
