@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import redis
 
 from .errors import Unavailable
 from .runner.spawner import spawn
+from .scratch import Scratch
 from .tether import tied
 
 PROGRAMS = ("valkey-server", "redis-server")
@@ -43,8 +43,8 @@ class Broker:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         # a unix socket's path must be shorter than 108 bytes, whatever the data folder's is
-        self._place = Path(tempfile.mkdtemp(prefix="oxp-"))
-        self.socket = self._place / "broker.sock"
+        self._place = Scratch("broker")
+        self.socket = self._place.path / "broker.sock"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +80,7 @@ class Broker:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        shutil.rmtree(self._place, ignore_errors=True)
+        self._place.close()
 
     def _options(self) -> list[str]:
         fields = {

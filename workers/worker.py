@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +19,7 @@ from .ledger.schema import upgrade
 from .ledger.workers import Identity
 from .processes import host, worker_id
 from .queue import QUEUES, create_app
+from .scratch import Scratch
 from .settings import Settings
 from .tether import tie
 
@@ -48,6 +51,13 @@ class Program:
         signals.worker_ready.connect(self._ready, weak=False)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         signals.worker_shutdown.connect(self._shutdown, weak=False)
+        with closing(Scratch("worker")) as scratch:
+            # what Celery shares with its children, and their runners' folders, goes when this worker has gone
+            tempfile.tempdir = str(scratch.path)
+            self._consume()
+
+    def _consume(self) -> None:
+        settings = self._settings
         create_app(settings).worker_main(
             ["--quiet", "worker", "--pool=prefork", f"--concurrency={settings.slots}", f"--queues={QUEUES[settings.provider]}",
              f"--hostname={self._identity.id}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]

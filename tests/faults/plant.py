@@ -52,7 +52,8 @@ class Plant:
         self.settings = Settings(**{**QUICK, "data": folder, "redis_url": self.proxy.url, **changes})
         self.ledger = Database(self.settings.ledger_url)
         upgrade(self.ledger)
-        self.log = (folder / "log").open("ab")
+        self.log, self.temp = (folder / "log").open("ab"), folder / "temp"
+        self.temp.mkdir()
         self.accepted: set[str] = set()
         self.listener = listen("127.0.0.1", 0)
         address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -82,7 +83,9 @@ class Plant:
         """Start a program of the service."""
         settings = settings or self.settings
         paths = os.pathsep.join(map(str, filter(None, [path, ROOT])))
-        environment = {**os.environ, **settings.environment(), "PYTHONPATH": paths}
+        environment = {
+            **os.environ, **settings.environment(), "PYTHONPATH": paths, "TMPDIR": str(self.temp),
+        }  # fmt: skip
         # tied, so that a test run that is killed leaves nothing behind
         # from the one thread that lasts: the tie breaks when the starting thread ends
         whole, told = tied(command), {"env": environment, "stdout": self.log, "stderr": self.log}

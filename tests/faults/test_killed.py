@@ -106,5 +106,18 @@ def test_a_worker_told_to_stop_under_load_gives_back_what_it_holds(plant, right)
     assert plant.job(job)["attempt"] == 1
 
 
+def test_what_was_killed_leaves_no_folder_behind(plant):
+    plant.submit_slow(seed=8)
+    # its runner may be warm, or about to start: either way nobody cleans up
+    plant.workers[0].kill()
+    plant.workers[0].wait()
+    plant.kill_web()
+    plant.revive()
+    plant.good_job(seed=108)
+    left = plant.until(lambda: len(found := sorted(plant.temp.iterdir())) == 1 and found, 20)
+    assert left[0].name.startswith("onnxplain-worker-")
+    plant.until(lambda: not list(left[0].glob("onnxplain-runner-*")), 20)
+
+
 def test_nobody_knows_more_jobs_than_were_accepted(plant):
     assert plant.jobs() == {"all": len(plant.accepted), "open": 0}

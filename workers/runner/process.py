@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +21,7 @@ import psutil
 from explainers.errors import Cancelled, ResourceLimit, from_json
 from explainers.types import Array
 from workers.errors import Crashed, TimeLimit, Unavailable
+from workers.scratch import Scratch
 
 from .cage import Cage
 from .frames import BrokenFrame, Channel, Frame
@@ -90,22 +89,23 @@ class Runner:
 
     def __init__(self, limits: Limits, stop: Callable[[], bool] = lambda: False) -> None:
         self._limits = limits
-        self._home = tempfile.mkdtemp(prefix="onnxplain-runner-")
         self._watch = Watch(START_SECONDS)
         self._deadline = self._cancelled = float("inf")
         self._stopping = self._listening = self._ready = False
         ours, theirs = socket.socketpair()
         said, their_words = os.pipe()
         self._murmur = Murmur(said)
-        with theirs, os.fdopen(their_words, "wb") as words:
-            self._process = spawn(lambda: self._start(theirs.fileno(), words.fileno()))
-        self._channel = Channel(ours, self._idle)
-        self._order(Watch(START_SECONDS, stop=stop))
-        try:
-            self.cage = self._begin()
-        except BaseException:
-            self.close()
-            raise
+        # once the cage is closed it can neither read nor write there
+        with closing(Scratch("runner")) as home:
+            with theirs, os.fdopen(their_words, "wb") as words:
+                self._process = spawn(lambda: self._start(theirs.fileno(), words.fileno(), str(home.path)))
+            self._channel = Channel(ours, self._idle)
+            self._order(Watch(START_SECONDS, stop=stop))
+            try:
+                self.cage = self._begin()
+            except BaseException:
+                self.close()
+                raise
         self._ready = True
 
     @property
@@ -154,7 +154,6 @@ class Runner:
         self._kill()
         self._murmur.close()
         self._channel.close()
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def _begin(self) -> Cage:
         """Wait until the process has closed its cage, and say loudly where it could not."""
@@ -167,7 +166,7 @@ class Runner:
         judge(found, required=self._limits.required)
         return found
 
-    def _start(self, descriptor: int, words: int) -> subprocess.Popen[bytes]:
+    def _start(self, descriptor: int, words: int, home: str) -> subprocess.Popen[bytes]:
         told = [str(descriptor), str(os.getpid()), self._limits.order()]
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "workers.runner", *told],
@@ -176,21 +175,9 @@ class Runner:
             stdout=subprocess.DEVNULL,
             stderr=words,
             cwd="/",
-            env=self._environment(),
+            env=_environment(home),
             start_new_session=True,
         )
-
-    def _environment(self) -> dict[str, str]:
-        """Return the little of our environment that a stranger's model may see."""
-        own = {name: os.environ[name] for name in PASSED if name in os.environ}
-        return own | {
-            "PYTHONPATH": str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "ORT_DISABLE_TELEMETRY": "1",
-            "HOME": self._home,
-            "MPLCONFIGDIR": self._home,
-            "TMPDIR": self._home,
-        }
 
     def _order(self, watch: Watch) -> None:
         self._watch, self._stopping, self._listening = watch, False, False
@@ -229,7 +216,7 @@ class Runner:
         if self._stopping:
             self._kill()
             return Cancelled("the job was cancelled while it ran")
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._kill()
         self._murmur.listen()
@@ -239,6 +226,19 @@ class Runner:
 
     def _kill(self) -> None:
         if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _environment(home: str) -> dict[str, str]:
+    """Return the little of our environment that a stranger's model may see."""
+    own = {name: os.environ[name] for name in PASSED if name in os.environ}
+    return own | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "HOME": home,
+        "MPLCONFIGDIR": home,
+        "TMPDIR": home,
+    }
