@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .datasets import Datasets
 from .errors import InvalidRequest
 
 Family = Literal["backward", "sampling", "prototype"]
@@ -35,6 +36,9 @@ class Params(BaseModel):
     def models(self) -> dict[str, str]:
         """Return the parameters that name another model, such as a decoder, and what they name."""
         return {}
+
+    def check_items(self, items: int, data: Datasets) -> None:
+        """Refuse what must be one for each item and is not; of the data sets of inputs `data` may hold the shapes alone."""
 
 
 def _strings(value: Any) -> Iterator[str]:

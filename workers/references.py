@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from explainers import datasets
 from explainers.errors import InvalidRequest
+from explainers.layout import rows_first
 from explainers.signature import Request
 from explainers.types import Arrays
 
@@ -63,6 +64,16 @@ def bound(model: ModelRecord, request: Request, named: Named, blobs: Blobs) -> D
         data.entries[record.id] = entries
         data.shapes[record.id] = {n: _shape_of(a, entries[n]["axis"], count) for n, a in sample.items()}
     return data
+
+
+def known(data: Data, model: ModelRecord, blobs: Blobs) -> datasets.Datasets:
+    """Return what is looked at before a job runs: values of items, and the shapes of rows of inputs, rows first."""
+    axes = {s.name: s.batch_axis for s in model.description.inputs}
+    found: dict[str, Arrays] = dict(rows_first(data.shapes, axes))
+    for key, entries in data.entries.items():
+        if entries.keys() <= datasets.OF_ITEMS:
+            found[key] = {n: rows(blobs, e, 0, e["shape"][0]) for n, e in entries.items()}
+    return found
 
 
 def _column(record: DatasetRecord, parameter: str) -> dict[str, Any]:

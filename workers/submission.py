@@ -66,6 +66,7 @@ def prepare(
     inputs = _inputs(model, submission, source, blobs)
     _check(model.description, request, inputs.items)
     data = references.bound(model, request, named, blobs)
+    request.params.check_items(inputs.items if inputs.entries else 0, references.known(data, model, blobs))
     evaluations = signature.evaluations(request, inputs.sample, model.description, model.card, data.shapes)
     check_cost(evaluations, guess(model.description, 1), charged(request, inputs.items), settings)
     return _job(model, submission, request, inputs, data, evaluations, settings)
@@ -80,8 +81,9 @@ def estimate(
     _check(model.description, request, items)
     kind = registry.find(request.method)
     axes = {s.name: s.batch_axis for s in model.description.inputs}
-    data = rows_first(references.bound(model, request, named, blobs).shapes, axes)
-    shapes = Shapes(shapes, shapes.cards, data)
+    data = references.bound(model, request, named, blobs)
+    request.params.check_items(items, references.known(data, model, blobs))
+    shapes = Shapes(shapes, shapes.cards, rows_first(data.shapes, axes))
     return check_cost(kind.evaluations(request.params, shapes), guess(model.description, 1), items, settings)
 
 

@@ -41,6 +41,11 @@ def read_labels(metric: Metric, given: Any, items: int) -> Array:
     """Return the labels as numbers, or refuse those that are not one for each item."""
     if not METRICS[metric].labels:
         return np.zeros(0)
+    if given is None:
+        raise InvalidRequest(
+            f"the metric {metric!r} needs the labels of all items; without labels there is 'score'",
+            pointer="/params/labels",
+        )
     try:
         labels = np.asarray(given, np.float64)
     except (ValueError, TypeError) as e:

@@ -26,8 +26,6 @@ def labels_of(run: Run, given: list[Any] | None) -> Array:
         classes = class_count([None, *answers.shape[1:]])
         several = isinstance(classes, int) and classes > 1
         return answers.reshape(run.items, -1).argmax(1) if several else np.full(run.items, -1)
-    if len(given) != run.items:
-        raise InvalidRequest(f"there are {len(given)} labels for {run.items} items", pointer="/params/labels")
     labels = np.array(given)
     return labels if labels.dtype.kind in "iu" else labels.astype(str)
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from .. import datasets
 from ..asking.effort import BudgetParams
 from ..baselines import as_lists
+from ..errors import InvalidRequest
 from ..registry import method
 from ..types import Arrays
 
@@ -103,6 +105,14 @@ class ActivationMaximizationParams(BudgetParams):
         """Return the decoder and the density, where these are models."""
         named = {"generator": self.generator, "expert": None if self.expert in FITTED else self.expert}
         return {parameter: name for parameter, name in named.items() if name is not None}
+
+    def check_items(self, items: int, data: datasets.Datasets) -> None:
+        """Refuse classes that are not one for each item of the data."""
+        held = datasets.given(self.data, data, "data")
+        rows = next(iter(held.values()), ()) if isinstance(held, Mapping) else held
+        count = items if rows is None else len(rows)
+        if self.start == "class_mean" and self.labels is not None and len(self.labels) != count:
+            raise InvalidRequest(f"{len(self.labels)} labels for {count} items", pointer="/params/labels")
 
 
 def _evaluations(params: ActivationMaximizationParams, shapes: Mapping[str, Sequence[int]]) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from ..baselines import as_lists
+from ..datasets import Datasets
+from ..errors import InvalidRequest
 from ..registry import Params, method
 from ..types import Arrays
 
@@ -31,6 +33,13 @@ class EmbeddingMapParams(Params):
         None, description="What each item is; by default the class that the model says."
     )
 
+    def check_items(self, items: int, data: Datasets) -> None:  # noqa: ARG002  labels are given in line
+        """Refuse labels that are not one for each item."""
+        if self.labels is not None and len(self.labels) != items:
+            raise InvalidRequest(
+                f"there are {len(self.labels)} labels for {items} items", pointer="/params/labels"
+            )
+
 
 @method(
     family="prototype",
@@ -46,6 +55,7 @@ def embedding_map(run: Run, params: EmbeddingMapParams) -> Arrays:
 
     layers = Layers(run.model)
     name = layers.embedding() if params.layer == "auto" else layers.find(params.layer)
+    params.check_items(run.items, run.datasets)
     labels = labels_of(run, params.labels)
     values: Any = Reader(run, [name]).all()[name]
     run.facts["layer"] = name

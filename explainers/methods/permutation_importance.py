@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from .. import datasets
 from ..asking.blocks import asked_about
 from ..asking.groups import GroupParams, find_groups
-from ..asking.metrics import METRICS, Metric
+from ..asking.metrics import Metric, read_labels
 from ..baselines import as_lists
-from ..errors import InvalidRequest
 from ..registry import method
 from ..types import Arrays
 
@@ -34,13 +34,12 @@ class PermutationImportanceParams(GroupParams):
     )
     repeats: int = Field(5, ge=1, le=10_000, description="Permutations of each group.")
 
+    def check_items(self, items: int, data: datasets.Datasets) -> None:
+        """Refuse labels that are not one number for each item."""
+        read_labels(self.metric, datasets.values(self.labels, data, "labels"), items)
+
 
 def _evaluations(params: PermutationImportanceParams, shapes: Mapping[str, Sequence[int]]) -> int:
-    if params.labels is None and METRICS[params.metric].labels:
-        raise InvalidRequest(
-            f"the metric {params.metric!r} needs the labels of all items; without labels there is 'score'",
-            pointer="/params/labels",
-        )
     count = find_groups(params, asked_about(params, shapes)).count
     return params.repeats * count + 1
 

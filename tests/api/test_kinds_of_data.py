@@ -180,11 +180,19 @@ def test_labels_are_a_data_set_of_one_column(http, lines):
 
     column = upload(http, "price\n" + "\n".join(map(str, labels)))
     np.testing.assert_array_equal(losses({"dataset": column}), losses(labels))
-    params = {"labels": {"dataset": upload(http, "c,b,a\n1,yes,2\n3,no,4\n")}, "metric": "mse"}
-    job = {"model": lines, "method": "permutation_importance", "params": params, "inputs": inputs}
-    refused = http.post("/v1/jobs", json=job)
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["pointer"] == "/params/labels/dataset"
+    there = len(http.get("/v1/jobs?limit=200").json()["jobs"])
+    for table, pointer in {
+        "c,b,a\n1,yes,2\n3,no,4\n": "/params/labels/dataset",
+        "price\n" + "1\n" * 5: "/params/labels",
+        "price\n" + "dear\n" * 6: "/params/labels",
+    }.items():
+        params = {"labels": {"dataset": upload(http, table)}, "metric": "mse", "groups": "features"}
+        job = {"model": lines, "method": "permutation_importance", "params": params}
+        for path, sent in {"jobs": {"inputs": inputs}, "estimates": {"items": 6}}.items():
+            refused = http.post(f"/v1/{path}", json=job | sent)
+            assert refused.status_code == 422, refused.text
+            assert refused.json()["errors"][0]["pointer"] == pointer
+    assert len(http.get("/v1/jobs?limit=200").json()["jobs"]) == there
 
 
 def test_jobs_over_other_data_are_other_jobs(http, lines):

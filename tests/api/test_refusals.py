@@ -19,6 +19,14 @@ def count(http) -> int:
     return len(http.get("/v1/jobs?limit=200").json()["jobs"])
 
 
+ITEM = tensor()
+IMPORTANCE, MAP, CLIMB = (
+    {"method": name, "inputs": ITEM}
+    for name in ("permutation_importance", "embedding_map", "activation_maximization")
+)
+CLASSES = {"start": "class_mean", "labels": [3, 4]}
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [
@@ -47,6 +55,15 @@ def count(http) -> int:
         ({"target": {"weights": [None] * 10}}, "/target/weights"),
         ({"target": {"output": "conv0", "weights": [1.0] * 16}}, "/target/weights"),
         ({"seed": -1}, "/seed"),
+        (IMPORTANCE, "/params/labels"),
+        (IMPORTANCE | {"params": {"labels": [3, 4]}}, "/params/labels"),
+        (IMPORTANCE | {"params": {"labels": [[3]]}}, "/params/labels"),
+        (IMPORTANCE | {"params": {"labels": ["three"]}}, "/params/labels"),
+        (IMPORTANCE | {"params": {"labels": [None]}}, "/params/labels"),
+        (IMPORTANCE | {"params": {"labels": [3], "metric": "r2"}}, "/params/metric"),
+        (MAP | {"params": {"labels": [3, 4]}}, "/params/labels"),
+        (CLIMB | {"params": CLASSES}, "/params/labels"),
+        (CLIMB | {"params": CLASSES | {"data": [[[[0.5] * 8] * 8]]}}, "/params/labels"),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else None,
 )
