@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import closing
 from importlib.metadata import version
+from multiprocessing.util import Finalize
 from typing import Any
 
 from celery import signals
@@ -22,6 +22,9 @@ from .queue import QUEUES, create_app
 from .scratch import Scratch
 from .settings import Settings
 from .tether import tie
+
+AFTER_CELERY = -200
+"""Whoever shares memory between processes removes its own folder at -100, and complains if it is not there."""
 
 
 def identify(settings: Settings) -> Identity:
@@ -51,13 +54,10 @@ class Program:
         signals.worker_ready.connect(self._ready, weak=False)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         signals.worker_shutdown.connect(self._shutdown, weak=False)
-        with closing(Scratch("worker")) as scratch:
-            # what Celery shares with its children, and their runners' folders, goes when this worker has gone
-            tempfile.tempdir = str(scratch.path)
-            self._consume()
-
-    def _consume(self) -> None:
-        settings = self._settings
+        # what Celery shares with its children, and their runners' folders, go when this worker has gone
+        scratch = Scratch("worker")
+        tempfile.tempdir = str(scratch.path)
+        Finalize(None, scratch.close, exitpriority=AFTER_CELERY)
         create_app(settings).worker_main(
             ["--quiet", "worker", "--pool=prefork", f"--concurrency={settings.slots}", f"--queues={QUEUES[settings.provider]}",
              f"--hostname={self._identity.id}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]

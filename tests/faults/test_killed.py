@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from faults.work import slow_attributions, small_job
@@ -117,6 +119,10 @@ def test_what_was_killed_leaves_no_folder_behind(plant):
     left = plant.until(lambda: len(found := sorted(plant.temp.iterdir())) == 1 and found, 20)
     assert left[0].name.startswith("onnxplain-worker-")
     plant.until(lambda: not list(left[0].glob("onnxplain-runner-*")), 20)
+    stop_worker(plant)
+    assert not left[0].exists()
+    # whoever removes it earlier has Celery complain at its end
+    assert "FileNotFoundError" not in Path(plant.log.name).read_text()
 
 
 def test_nobody_knows_more_jobs_than_were_accepted(plant):
