@@ -18,8 +18,9 @@ from .explainer import Place
 from .graph.explanation import Emission, emit
 from .model import Model
 from .registry import Params, find
-from .run import Progress, Run, Told
+from .run import Progress, Run
 from .signature import check, read_inputs, read_request, target_spec
+from .told import Told
 from .types import Account, Array, Arrays, Explanation, Target
 from .words import encoded, is_text, shown
 

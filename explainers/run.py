@@ -21,28 +21,16 @@ from .itemwise import Axes
 from .layout import Shapes, rows_first
 from .model import Model
 from .registry import Params, find
+from .runtime import Session
 from .signature import Request, target_spec
-from .types import Array, Arrays, Feeds, NodeRule
+from .told import Told
+from .types import Array, Arrays, Feeds
 from .words import COMPANIONS
 
 Progress = Callable[[int, int, str], None]
 BATCH_BYTES = 1 << 29
 """Tensors of one batch, all together, aim to stay below this."""
 LARGEST_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the account says of a method whose results are no items of the inputs: one figure per result."""
-
-    explained: str
-    score: list[float]
-    index: list[int] = field(default_factory=list)
-    logits: bool = False
-    apart: str = ""
-    """Why the results were made one by one; empty: they share batches."""
-    rules: list[NodeRule] = field(default_factory=list)
-    held_fixed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,8 +92,11 @@ class Run:
     @cached_property
     def batch(self) -> int:
         """How many rows of these shapes run together."""
-        if not self.together:
-            return 1
+        return self.room if self.together else 1
+
+    @cached_property
+    def room(self) -> int:
+        """How many rows of these shapes fit in memory at a time."""
         return int(np.clip(BATCH_BYTES // self.model.item_bytes(self.one), 1, LARGEST_BATCH))
 
     def take(self, chosen: Sequence[int] | Array) -> Arrays:
@@ -180,13 +171,22 @@ class Run:
         """The output or inner tensor that the target names."""
         return target_spec(self.model.description, self.request.target).name
 
+    def session(self, place: Place) -> Session:
+        """Return the deployed model's session at a place, the explained tensor among its outputs."""
+        extra = () if self.explained in self.model.outputs else (self.explained,)
+        return self.model.forward(self.one, place, extra)
+
+    def answers(self, feeds: Feeds, place: Place) -> Array:
+        """Return the explained tensor for any number of rows, rows first; safe beside other threads, and not counted."""
+        name, session = self.explained, self.session(place)
+        parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]))]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     def evaluate(self, feeds: Feeds) -> Array:
         """Run the deployed model on any number of rows and return the explained tensor, rows first."""
-        name = self.explained
-        session = self.model.forward(self.one, self.place, () if name in self.model.outputs else (name,))
-        parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]))]
+        found = self.answers(feeds, self.place)
         self.evaluations += self.rows_in(feeds)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return found
 
     @cached_property
     def frozen(self) -> tuple[Array, Array, list[int]]:

@@ -37,7 +37,7 @@ def filters(run: Run, params: FiltersParams) -> Arrays:
     A linear model's weights are given by their size as well: how much each value of the input counts.
     """
     from ..inside.weights import chosen, filters
-    from ..run import Told
+    from ..told import Told
 
     model = run.model.prepared_as_declared(run.model.description.tensors)
     found = filters(model.graph)

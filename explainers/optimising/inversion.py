@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import InvalidRequest, TensorUnknown
 from ..registry import Params
-from ..run import Run, Told
+from ..run import Run
 from ..signature import Request
+from ..told import Told
 from ..types import Array, Arrays, ModelDescription, Target
 from .bounds import Box, plain
 from .diversity import distances

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidRequest
-from ..run import Run, Told
+from ..run import Run
 from ..signature import Request
+from ..told import Told
 from ..types import Array, Arrays
 from .aims import Aims, aims_of
 from .bounds import plain

@@ -1,16 +1,13 @@
-"""Copies for many coalitions: made by one product as by choosing, equal ones asked once, ahead only where that pays."""
+"""Copies for many coalitions: made by one product as by choosing, equal ones asked once."""
 
 from __future__ import annotations
-
-import math
-import threading
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
 from explainers.asking.alone import ALONE
-from explainers.asking.blocks import Asker, paced
+from explainers.asking.blocks import Asker
 from explainers.asking.coalitions import Game
 from explainers.asking.covers import Change, Copies, Shown
 from explainers.asking.groups import Groups
@@ -71,20 +68,6 @@ def test_a_coalition_is_asked_once_however_many_groups_there_are(digits, digit_i
         alone = [run.scores({"input": digit_images[:1] * m[ids]}, [0])[0] for m in masks]
         np.testing.assert_allclose(first, np.take(alone, [0, 1, 2, 1, 0, 3]), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(again, [*alone[::-1], run.frozen[1][0]], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize(("worth", "threads"), [(0.0, 2), (math.inf, 1)])
-def test_blocks_are_made_ahead_only_where_making_them_takes_long(worth, threads):
-    makers = set()
-
-    def blocks():
-        for i in range(5):
-            makers.add(threading.get_ident())
-            yield i
-
-    assert list(paced(blocks(), 5, worth)) == list(range(5))
-    assert len(makers) == threads
-    assert list(paced(blocks(), 0, worth)) == []
 
 
 def test_linear_algebra_gets_its_threads_back_when_the_last_one_leaves():

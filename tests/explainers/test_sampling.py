@@ -1,15 +1,12 @@
-"""The engine that asks: blocks made ahead, bounded, in the order asked; sizes, budgets, tolerances, groups and fills."""
+"""The engine that asks: in the order asked; budgets, tolerances, groups and fills."""
 
 from __future__ import annotations
-
-import threading
-import time
 
 import numpy as np
 import pytest
 
 import explainers
-from explainers.asking.blocks import AHEAD, MOST_EVALUATIONS, Asker, ahead, candidates, fastest
+from explainers.asking.blocks import MOST_EVALUATIONS, Asker
 from explainers.asking.groups import GroupParams, find_groups, grid
 from explainers.errors import Cancelled, InvalidRequest, ResourceLimit
 from explainers.explainer import Place
@@ -37,39 +34,6 @@ def test_scores_come_in_the_order_of_the_rows(run, digit_images):
     np.testing.assert_allclose(found[::50], alone, rtol=1e-5, atol=1e-5)
 
 
-def test_few_blocks_exist_at_a_time():
-    made, taken, most = [], [], []
-
-    def blocks():
-        for i in range(20):
-            made.append(i)
-            most.append(len(made) - len(taken))
-            yield i
-
-    for block in ahead(blocks(), 20):
-        time.sleep(0.005)
-        taken.append(block)
-
-    assert taken == list(range(20))
-    # those that wait, the one being made, and the one in work
-    assert 2 <= max(most) <= AHEAD + 2
-
-
-def test_what_the_maker_raises_is_raised_and_its_thread_ends():
-    before = threading.active_count()
-
-    def blocks():
-        yield 1
-        raise ResourceLimit("no memory for the second block")
-
-    with pytest.raises(ResourceLimit, match="second block"):
-        list(ahead(blocks(), 5))
-    stopped = ahead(iter(range(1000)), 1000)
-    next(stopped)
-    stopped.close()
-    assert threading.active_count() == before
-
-
 def test_a_progress_that_raises_ends_the_run(digits, digit_images):
     def stop(done, total, unit):
         assert unit == "evaluations"
@@ -79,13 +43,6 @@ def test_a_progress_that_raises_ends_the_run(digits, digit_images):
 
     with pytest.raises(Cancelled):
         explainers.explain(digits, digit_images, "rise", {"masks": 1000}, progress=stop)
-
-
-def test_the_smallest_size_that_is_nearly_fastest_is_taken():
-    assert fastest([8, 16, 32, 64], lambda n: {8: 8.0, 16: 10.0, 32: 20.0, 64: 80.0}[n]) == 16
-    assert candidates(256, 100_000) == [8, 16, 32, 64, 128, 256]
-    assert 2 * sum(candidates(256, 2000)) <= 200
-    assert candidates(5, 100_000) == [5]
 
 
 def test_more_than_the_engine_s_limit_is_refused_with_the_cost(run):

@@ -1,0 +1,68 @@
+"""How many copies run in one batch: the size with the most evaluations per second, found by timing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..explainer import Place
+    from ..model import Model
+    from ..run import Run
+
+WORTH_TIMING = 400
+"""Planned evaluations from which the best size is looked for."""
+TIMINGS, ENOUGH = 5, 0.02
+"""Runs that a size is timed by, and seconds after which there are no more."""
+CALL = 3e-5
+"""Seconds that a batch takes beside the runtime."""
+_BEST: WeakKeyDictionary[Model, dict[Any, int]] = WeakKeyDictionary()
+
+
+def best_size(run: Run, place: Place, most: int, usual: int, planned: int) -> int:
+    """Return the number of rows with the most evaluations per second, timed once for a model, its shapes and place."""
+    sizes = candidates(most, usual, planned)
+    shapes = tuple((n, a.shape) for n, a in sorted(run.one.items()))
+    name = (shapes, place, run.explained, tuple(sizes))
+    known = _BEST.setdefault(run.model, {})
+    if name not in known:
+        known[name] = fastest(sizes, lambda rows: _seconds(run, place, rows))
+    return known[name]
+
+
+def candidates(most: int, usual: int, planned: int) -> list[int]:
+    """Return the sizes to try, doubling, while trying them all takes a tenth of the planned evaluations or less."""
+    sizes = [min(most, 8)]
+    while sizes[-1] < most and 2 * (sum(sizes) + 2 * sizes[-1]) <= planned // 10:
+        sizes.append(min(2 * sizes[-1], most))
+    return sizes if sizes[-1] >= usual else [usual]
+
+
+def fastest(sizes: Sequence[int], seconds: Callable[[int], float]) -> int:
+    """Return the smallest size within a hundredth of the best time per row; give up where larger ones get slower."""
+    if len(sizes) == 1:
+        return sizes[0]
+    taken: dict[int, float] = {}
+    for size in sizes:
+        taken[size] = seconds(size) / size
+        if taken[size] > 1.2 * min(taken.values()):
+            break
+    return min(s for s, t in taken.items() if t <= 1.01 * min(taken.values()))
+
+
+def _seconds(run: Run, place: Place, rows: int) -> float:
+    """Time this many copies of the first item: the best of a few runs after a first one, which allocates."""
+    name = run.explained
+    session = run.session(place)
+    feeds = run.take(np.zeros(rows, np.int64))
+    session.run(feeds, [name])
+    taken: list[float] = []
+    while len(taken) < TIMINGS and sum(taken) < ENOUGH:
+        begin = time.perf_counter()
+        session.run(feeds, [name])
+        taken.append(time.perf_counter() - begin)
+    return min(taken) + CALL

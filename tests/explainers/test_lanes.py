@@ -1,0 +1,160 @@
+"""Copies made and run side by side: in order, few at a time, each lane with its share of the threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import explainers
+from explainers.asking.blocks import Asker
+from explainers.asking.lanes import MOST_LANES, Lanes, cuts, in_order, shared_out
+from explainers.asking.sizes import WORTH_TIMING, candidates, fastest
+from explainers.errors import ResourceLimit
+from explainers.explainer import Place
+from explainers.run import Run
+from explainers.signature import read_request
+
+CORES = len(os.sched_getaffinity(0))
+several = pytest.mark.skipif(CORES < 2, reason="lanes need two cores")
+
+
+@dataclass
+class Watched(Run):
+    """A run that knows how many of its threads ask at a time."""
+
+    inside: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answers(self, feeds, place):
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        time.sleep(0.002)
+        try:
+            return super().answers(feeds, place)
+        finally:
+            with self.lock:
+                self.inside -= 1
+
+
+def run_of(model, images, place=Place(), kind=Run):  # noqa: B008  a place does not change
+    request = read_request({"method": "occlusion"})
+    return kind(model, request, {"input": images}, len(images), place, lambda *_: None)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_results_come_in_order_and_few_are_under_way(workers):
+    begun, taken, most = [], [], []
+
+    def work(i):
+        begun.append(i)
+        most.append(len(begun) - len(taken))
+        time.sleep(0.002 * (i % 3))
+        return i
+
+    for found in in_order(work, range(20), workers):
+        time.sleep(0.003)
+        taken.append(found)
+
+    assert taken == list(range(20))
+    assert 2 <= max(most) <= 2 * workers
+
+
+def test_several_parts_are_worked_on_at_a_time_and_a_single_one_by_the_caller():
+    together = threading.Barrier(2, timeout=10)
+    assert list(in_order(lambda i: together.wait() * 0 + i, range(2), 2)) == [0, 1]
+    assert list(in_order(lambda _: threading.get_ident(), [1], 2)) == [threading.get_ident()]
+    assert list(in_order(str, [], 2)) == []
+
+
+def test_what_the_work_raises_is_raised_and_its_threads_end():
+    before = threading.active_count()
+
+    def work(i):
+        if i == 1:
+            raise ResourceLimit("no memory for the second block")
+        return i
+
+    with pytest.raises(ResourceLimit, match="second block"):
+        list(in_order(work, range(5), 2))
+    stopped = in_order(work, [0] * 1000, 2)
+    next(stopped)
+    stopped.close()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 31, 64, 257, 8000])
+@pytest.mark.parametrize("lanes", [1, 2, 8])
+def test_parts_cover_all_rows_and_are_as_many_for_each_lane(count, lanes):
+    parts = cuts(count, Lanes(Place(), lanes, 16, 64))
+    sizes = [e - b for b, e in parts]
+
+    assert [r for b, e in parts for r in range(b, e)] == list(range(count))
+    assert max(sizes, default=0) <= 64
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
+    if count >= 16 * lanes:
+        assert len(parts) % lanes == 0
+
+
+@several
+def test_each_lane_has_its_share_of_the_threads(digits, digit_images):
+    many = shared_out(run_of(digits, digit_images, Place(threads=CORES)), WORTH_TIMING)
+    place, count = many
+
+    assert 2 <= count <= MOST_LANES
+    assert CORES // 2 < count * place.threads <= CORES
+    assert shared_out(run_of(digits, digit_images, Place(threads=1)), WORTH_TIMING)[1] == 1
+    # more threads than cores are no more lanes
+    assert shared_out(run_of(digits, digit_images, Place(threads=4 * CORES)), WORTH_TIMING) == many
+
+
+@several
+def test_one_lane_at_the_run_s_own_place_where_a_second_session_would_not_pay(digits, digit_images):
+    run = run_of(digits, digit_images)
+    assert shared_out(run, WORTH_TIMING - 1) == (run.place, 1)
+    assert shared_out(run, WORTH_TIMING, heaviest=10) == (run.place, 1)
+
+
+@several
+@pytest.mark.parametrize(("planned", "most"), [(8, 1), (WORTH_TIMING, 2)])
+def test_a_model_runs_as_often_at_a_time_as_there_are_lanes_and_each_row_is_counted(
+    digits, digit_images, planned, most
+):
+    run = run_of(digits, digit_images[:1], Place(threads=2), Watched)
+    asker = Asker(run, planned)
+    shades = np.linspace(0, 1, 4 * asker.lanes.block, dtype=np.float32)[:, None, None, None]
+    before = len(run.frozen[0])
+    found = asker.scores(0, len(shades), lambda b, e: {"input": shades[b:e] * digit_images[0]})
+
+    assert run.most == most
+    assert run.evaluations - before == len(shades)
+    few = shades[::100]
+    alone = run.scores({"input": few * digit_images[:1]}, np.zeros(len(few), int))
+    np.testing.assert_allclose(found[::100], alone, rtol=1e-5, atol=1e-5)
+
+
+@several
+@pytest.mark.parametrize("method", ["rise", "kernel_shap", "shapley_sampling", "lime", "occlusion"])
+def test_lanes_change_no_result(digits, digit_images, method):
+    params = {"rise": {"masks": 1000}, "lime": {"samples": 1000}, "occlusion": {"window": 2, "stride": 1}}
+    one, two = (
+        explainers.explain(digits, digit_images[:1], method, params.get(method), threads=n) for n in (1, 2)
+    )
+    again = explainers.explain(digits, digit_images[:1], method, params.get(method), threads=2)
+
+    assert one.account.model_evaluations == two.account.model_evaluations
+    np.testing.assert_allclose(two.attributions["input"], one.attributions["input"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(again.attributions["input"], two.attributions["input"])
+
+
+def test_the_smallest_size_that_is_nearly_fastest_is_taken():
+    assert fastest([8, 16, 32, 64], lambda n: {8: 8.0, 16: 10.0, 32: 20.0, 64: 80.0}[n]) == 16
+    assert candidates(256, 32, 100_000) == [8, 16, 32, 64, 128, 256]
+    assert 2 * sum(candidates(256, 32, 2000)) <= 200
+    assert candidates(5, 5, 100_000) == [5]
