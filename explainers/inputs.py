@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import InvalidRequest
 from .pixels import fit, read_picture
-from .tables import fit_columns, fit_table, has_columns, number
+from .tables import are_columns, fit_columns, fit_table, has_columns, number
 from .types import Array, Arrays, Card, InputCard, TensorSpec
 
 IMAGES = (".png", ".jpg", ".jpeg")
@@ -84,19 +84,28 @@ def read_table(file: IO[bytes], filename: str, *, words: bool = False) -> tuple[
 
     Of words: one item per line.
     """
+    if words:
+        return [], np.array(_text(file, filename).splitlines(), dtype=object)
+    names, rows = _header(file, filename)
+    return names, _cells(rows, filename, first=2 if names else 1)
+
+
+def _text(file: IO[bytes], filename: str) -> str:
     try:
-        text = file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (UnicodeDecodeError, OSError) as e:
         raise InvalidRequest(f"{filename} cannot be read as text: {_first_line(e)}; save it as UTF-8") from e
-    if words:
-        return [], np.array(text.splitlines(), dtype=object)
+
+
+def _header(file: IO[bytes], filename: str) -> tuple[list[str], list[list[str]]]:
+    """Return a table's column names and its rows of cells, however long each is."""
+    text = _text(file, filename)
     comma = suffix_of(filename) == ".csv"
     rows = list(csv.reader(io.StringIO(text))) if comma else [line.split() for line in text.splitlines()]
     rows = [row for row in rows if row]
-    names = (
-        [] if not rows or all(number(cell) is not None for cell in rows[0]) else [c.strip() for c in rows[0]]
-    )
-    return names, _cells(rows[1:] if names else rows, filename, first=2 if names else 1)
+    if not rows or all(number(cell) is not None for cell in rows[0]):
+        return [], rows
+    return [c.strip() for c in rows[0]], rows[1:]
 
 
 def _cells(rows: list[list[str]], filename: str, first: int) -> Array:
@@ -119,11 +128,15 @@ def _first_line(error: Exception) -> str:
 
 def columns_in(path: Path, specs: Sequence[TensorSpec], card: Card) -> Arrays | None:
     """Return a table as a model's inputs, one column for each; None where it is no such table."""
-    if path.suffix.lower() not in TABLES or len(specs) < 2:
+    texts = any(card.input(s.name).tokenizer is not None for s in specs)
+    if texts or path.suffix.lower() not in TABLES or not are_columns(specs):
         return None
     with path.open("rb") as file:
-        names, rows = read_table(file, path.name)
-    return fit_columns(names, rows, specs, card, path.name) if has_columns(names, specs) else None
+        names, rows = _header(file, path.name)
+    # what is no such table may be anything else, and its rows of any length
+    if not has_columns(names, specs):
+        return None
+    return fit_columns(names, _cells(rows, path.name, first=2), specs, card, path.name)
 
 
 def names_in(path: Path, wanted: Sequence[str]) -> tuple[Arrays, list[str]]:

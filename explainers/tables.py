@@ -35,8 +35,12 @@ def fit_columns(
 
 def has_columns(names: Sequence[str], specs: Sequence[TensorSpec]) -> bool:
     """Say whether a table's columns are a model's inputs, each of one value."""
-    single = all(_is_single(s) for s in specs)
-    return len(specs) > 1 and single and all(s.name in names for s in specs)
+    return are_columns(specs) and all(s.name in names for s in specs)
+
+
+def are_columns(specs: Sequence[TensorSpec]) -> bool:
+    """Say whether a model's inputs can be the columns of a table: there are several, each of one value."""
+    return len(specs) > 1 and all(_is_single(s) for s in specs)
 
 
 def _is_single(spec: TensorSpec) -> bool:

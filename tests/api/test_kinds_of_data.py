@@ -7,8 +7,11 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from reference import pipelines, texts
 from reference.games import linear_model
+
+from explainers.cli.group import main
 
 SENTENCES = ["A great film, not bad films", "not great"]
 MARKS = [[0, 0.1, 3.0, 0.2, 0.0, -1.0, -2.0, 0.25, 0.25, 0], [0, -1.0, 3.0, 0, 0, 0, 0, 0, 0, 0]]
@@ -82,19 +85,18 @@ def test_a_picture_of_a_text_is_drawn(http, reviews):
     assert picture.content.startswith(b"\x89PNG")
 
 
-def test_the_command_sends_the_tokenizer_and_the_text(url, tmp_path):
-    from click.testing import CliRunner
-
-    from explainers.cli.group import main
-
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_command_sends_the_tokenizer_and_the_text(http, url, tmp_path, count):
+    lines = [*SENTENCES, "bad"][:count]
     model = texts.bundle(tmp_path, "T", *[])
     (tmp_path / "card.json").write_text(json.dumps(texts.CARD))
-    (tmp_path / "reviews.txt").write_text("\n".join(SENTENCES))
+    (tmp_path / "reviews.txt").write_text("\n".join(lines) + "\n")
     words = ["submit", model, "--card", tmp_path / "card.json", "--input", tmp_path / "reviews.txt", "--method",
              "feature_ablation", "--target", 1, "--server", url]  # fmt: skip
     done = CliRunner().invoke(main, list(map(str, words)))
 
     assert done.exit_code == 0, done.output
+    assert http.get(f"/v1/jobs/{done.output.strip()}").json()["items"] == count
 
 
 def fault(answer):

@@ -21,17 +21,33 @@ def explain(folder, *words):
     return dict(np.load(folder / "out.npz"))
 
 
-def test_lines_of_a_text_file_are_items(tmp_path):
+REVIEWS = ["a great film", "not bad", "bad films, this bad bad film"]
+SUMS = [3.3, -3.0, -5.2]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_lines_of_a_text_file_are_items(tmp_path, count):
+    """Lines of words are no rows of a table, however many they are and however long each is."""
     model = texts.bundle(tmp_path)
     (tmp_path / "card.json").write_text(json.dumps(texts.CARD))
-    (tmp_path / "reviews.txt").write_text("a great film\nnot bad\n")
+    (tmp_path / "reviews.txt").write_text("\n".join(REVIEWS[:count]) + "\n")
     found = explain(
         tmp_path, model, "--card", tmp_path / "card.json", "--input", tmp_path / "reviews.txt", "--method",
         "feature_ablation", "--param", "fill=remove", "--target", 1,
     )  # fmt: skip
 
-    assert token_texts(found, "input_ids", 1) == ["[CLS]", " not", " bad", " [SEP]", " [PAD]"]
-    np.testing.assert_allclose(found["attribution.input_ids"][1], [0, -1, -2, 0, 0], atol=1e-5)
+    assert token_texts(found, "input_ids", 0)[:5] == ["[CLS]", " a", " great", " film", " [SEP]"]
+    np.testing.assert_allclose(found["attribution.input_ids"].sum(1), SUMS[:count], atol=1e-5)
+
+
+def test_lines_of_text_for_one_of_several_columns_ask_for_its_name(tmp_path):
+    onnx.save(pipelines.titanic(), tmp_path / "model.onnx")
+    (tmp_path / "t.txt").write_text("\n".join(REVIEWS))
+    words = ["explain", tmp_path / "model.onnx", "--input", tmp_path / "t.txt", "--method", "lime"]
+    done = CliRunner().invoke(main, [*map(str, words), "--out", str(tmp_path / "o.npz")])
+
+    assert done.exit_code == 2
+    assert "write NAME=t.txt" in done.stderr
 
 
 def test_a_table_fills_one_input_for_each_column(tmp_path):
