@@ -93,31 +93,41 @@ def test_lists_and_figures_name_nobody(web, keys, owned):
     assert b"onnxplain_jobs" in web.get("/metrics", headers=keys["zetacorp"]).data
 
 
-BODIES = [
-    {"model": "models"}, {"model": "name"}, {"inputs": {"dataset": "datasets"}},
-    {"params": {"background": {"dataset": "datasets"}}},
-]  # fmt: skip
+BODIES = {
+    "a model": ("/model", {"model": "$models"}), "a model by its name": ("/model", {"model": "$name"}),
+    "a data set": ("/inputs/dataset", {"inputs": {"dataset": "$datasets"}}),
+    "a background": ("/params/background/dataset", {"params": {"background": {"dataset": "$datasets"}}}),
+    "an earlier job": ("/inputs/job", {"inputs": {"job": "$jobs"}}),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", BODIES, ids=json.dumps)
-def test_a_job_cannot_be_made_of_anothers_things(web, keys, owned, changes):
-    def filled(known: dict[str, str]) -> str:
-        body = json.dumps({"model": "none", "method": "kernel_shap", "inputs": INPUTS} | changes)
-        return re.sub(r'"(models|datasets|name)"', lambda m: f'"{known[m[1]]}"', body)
+@pytest.fixture(scope="module")
+def own(web, keys, make_mlp) -> str:
+    """A model that only the other has."""
+    octets = keys["zetacorp"] | {"Content-Type": "application/octet-stream"}
+    return web.post("/v1/models", data=make_mlp(seed=5), headers=octets).json["id"]
 
-    def asked(known: dict[str, str]) -> tuple[int, str]:
-        answer = web.post(
-            "/v1/jobs", data=filled(known), content_type="application/json", headers=keys["zetacorp"]
-        )
-        text = answer.get_data(as_text=True)
-        for value in known.values():
-            text = text.replace(str(value), "ID")
-        return answer.status_code, re.sub(r"urn:uuid:[0-9a-f-]+", "", text)
 
-    theirs = {**owned, "name": "secretname"}
-    there = asked({k: theirs[k] for k in ("models", "datasets", "name")})
-    assert there == asked({"models": "0" * 64, "datasets": "1" * 64, "name": "nosuchname"})
+def asked(web, headers, model: str, changes: dict[str, Any], known: dict[str, str]) -> tuple[int, str]:
+    """Return the answer to a job of things that are known by these ids, without the ids."""
+    body = json.dumps({"model": model, "method": "kernel_shap", "inputs": INPUTS} | changes)
+    body = re.sub(r"\$(\w+)", lambda m: known[m[1]], body)
+    answer = web.post("/v1/jobs", data=body, content_type="application/json", headers=headers)
+    text = answer.get_data(as_text=True)
+    for value in known.values():
+        text = text.replace(value, "ID")
+    return answer.status_code, re.sub(r"urn:uuid:[0-9a-f-]+", "", text)
+
+
+@pytest.mark.parametrize(("pointer", "changes"), BODIES.values(), ids=BODIES)
+def test_a_job_cannot_be_made_of_anothers_things(web, keys, owned, own, pointer, changes):
+    theirs = {k: owned[k] for k in NOWHERE} | {"name": "secretname"}
+    there = asked(web, keys["zetacorp"], own, changes, theirs)
+    assert there == asked(web, keys["zetacorp"], own, changes, NOWHERE | {"name": "nosuchname"})
     assert there[0] == 422
+    assert [e["pointer"] for e in json.loads(there[1])["errors"]] == [pointer]
+    # whose things they are may, so that nothing else was wrong with it
+    assert asked(web, keys["acmecorp"], "secretname", changes, theirs)[0] == 202
 
 
 def test_the_same_again_by_another_is_new_and_no_cache_tells(web, keys, owned, mlp_bytes):

@@ -43,7 +43,7 @@ def find(session: Session, tenant: str, id: str) -> Job:
     """Return a tenant's job."""
     job = session.get(Job, id)
     if job is None or job.tenant != tenant:
-        raise NotFound(f"there is no job {id[:64]!r}; list yours with GET /v1/jobs")
+        raise NotFound(f"there is no job {id[:64]!r}; list yours with GET /v1/jobs", pointer="/inputs/job")
     return job
 
 
