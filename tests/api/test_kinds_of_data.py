@@ -87,10 +87,9 @@ def test_a_picture_of_a_text_is_drawn(http, reviews):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_command_sends_the_tokenizer_and_the_text(http, url, tmp_path, count):
-    lines = [*SENTENCES, "bad"][:count]
-    model = texts.bundle(tmp_path, "T", *[])
+    model = texts.bundle(tmp_path)
     (tmp_path / "card.json").write_text(json.dumps(texts.CARD))
-    (tmp_path / "reviews.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "reviews.txt").write_text("\n".join([*SENTENCES, "bad"][:count]))
     words = ["submit", model, "--card", tmp_path / "card.json", "--input", tmp_path / "reviews.txt", "--method",
              "feature_ablation", "--target", 1, "--server", url]  # fmt: skip
     done = CliRunner().invoke(main, list(map(str, words)))
@@ -291,9 +290,8 @@ def test_a_background_counts_in_the_cost(client_module, plain):
 def test_too_many_samples_are_refused_with_the_cost(client_module, plain):
     wide = linear_model(np.ones(64, np.float32)).SerializeToString()
     model = client_module.post("/v1/models", data=wide, content_type="application/octet-stream").json["id"]
-    rows = [[0.0] * 64] * 60
     job = {
-        "model": model, "method": "kernel_shap", "params": {"samples": 200_000, "background": rows},
+        "model": model, "method": "kernel_shap", "params": {"samples": 200_000, "background": [[0.0] * 64] * 60},
         "inputs": [{"name": "input", "shape": [1, 64], "datatype": "FP32", "data": [1.0] * 64}],
     }  # fmt: skip
     answer = client_module.post("/v1/jobs", json=job)
