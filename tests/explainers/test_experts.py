@@ -7,6 +7,7 @@ import pytest
 from reference.experts import EXPERTS
 
 import explainers
+from explainers.errors import OperatorsWithoutDerivative
 
 METHODS = {
     "occlusion": {},
@@ -19,6 +20,8 @@ METHODS = {
     "partition_shap": {"segments": 27},
     "meaningful_perturbation": {"steps": 60, "fill": "zeros"},
 }
+# what climbs on a gradient has none on trees; a word counts wherever it stands, so that no place has the steepest curve
+LEFT_OUT = {("table, trees", "meaningful_perturbation"), ("text", "partial_dependence")}
 OTHERS = {
     "slic segments of a volume": ("volume", "lime", {"segments": "slic", "count": 27, "samples": 300}),
     "slic segments of a video": ("video", "feature_ablation", {"groups": "slic", "segments": 27}),
@@ -47,6 +50,10 @@ def holds(found, expert):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_known_part_comes_first(models, kind, method):
     expert = EXPERTS[kind]
+    if (kind, method) in LEFT_OUT:
+        with pytest.raises(OperatorsWithoutDerivative, match="TreeEnsembleRegressor"):
+            explainers.explain(models[kind], expert.items(), method, METHODS[method])
+        return
     holds(explainers.explain(models[kind], expert.items(), method, METHODS[method]), expert)
 
 
@@ -71,7 +78,7 @@ def test_over_a_data_set_the_known_part_matters_most(models, kind):
     assert expert.marked.ravel()[found.argmax()]
 
 
-@pytest.mark.parametrize("kind", EXPERTS)
+@pytest.mark.parametrize("kind", [k for k in EXPERTS if (k, "partial_dependence") not in LEFT_OUT])
 def test_the_curve_of_the_known_part_is_the_steepest(models, kind):
     expert = EXPERTS[kind]
     places = [int(expert.marked.ravel().argmax()), *np.flatnonzero(~expert.marked.ravel())[:3].tolist()]
