@@ -22,6 +22,13 @@ def as_lists(value: Any) -> Any:
     return {k: as_lists(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
+def as_column(value: Any) -> Any:
+    """Turn a table's only column, such as labels from a file, into a list of its values."""
+    value = as_lists(value)
+    column = isinstance(value, list) and all(isinstance(row, list) and len(row) == 1 for row in value)
+    return [row[0] for row in value] if column else value
+
+
 Given = Annotated[
     float | Literal["zeros", "mean", "blur"] | list[Any] | dict[str, Any], BeforeValidator(as_lists)
 ]

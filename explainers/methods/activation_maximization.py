@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from .. import datasets
 from ..asking.effort import BudgetParams
-from ..baselines import as_lists
+from ..baselines import as_column, as_lists
 from ..errors import InvalidRequest
 from ..registry import method
 from ..types import Arrays
@@ -90,7 +90,7 @@ class ActivationMaximizationParams(BudgetParams):
         description="What means are taken of and experts are fitted to: rows, {'dataset': id}, or a dict of rows per input; "
         "default: the job's inputs.",
     )
-    labels: list[int] | None = Field(
+    labels: Annotated[list[int] | None, BeforeValidator(as_column)] = Field(
         None, description="Classes of the data, for class_mean; default: what the model takes them for."
     )
     count: int = Field(1, ge=1, le=256, description="Prototypes of each target.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ..baselines import as_lists
+from ..baselines import as_column
 from ..datasets import Datasets
 from ..errors import InvalidRequest
 from ..registry import Params, method
@@ -29,7 +29,7 @@ class EmbeddingMapParams(Params):
     perplexity: float = Field(
         30.0, ge=1, description="How many neighbours each item has in t-SNE; less than the number of items."
     )
-    labels: Annotated[list[int | str] | None, BeforeValidator(as_lists)] = Field(
+    labels: Annotated[list[int | str] | None, BeforeValidator(as_column)] = Field(
         None, description="What each item is; by default the class that the model says."
     )
 

@@ -11,7 +11,7 @@ from .. import datasets
 from ..asking.blocks import asked_about
 from ..asking.groups import GroupParams, find_groups
 from ..asking.metrics import Metric, read_labels
-from ..baselines import as_lists
+from ..baselines import as_column
 from ..registry import method
 from ..types import Arrays
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PermutationImportanceParams(GroupParams):
     """Parameters of `permutation_importance`."""
 
-    labels: Annotated[list[Any] | dict[str, Any] | None, BeforeValidator(as_lists)] = Field(
+    labels: Annotated[list[Any] | dict[str, Any] | None, BeforeValidator(as_column)] = Field(
         None,
         description="What is true of each item: class numbers, or values, or {'dataset': id} of one array or column at the "
         "service; not needed by the metric 'score'.",

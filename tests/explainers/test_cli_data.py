@@ -77,6 +77,25 @@ def test_a_background_comes_from_a_file(tmp_path, kind):
     np.testing.assert_allclose(found["attribution.input"][0], w * (1 - rows.mean(0)), atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["npy", "csv"])
+def test_labels_come_from_the_column_of_a_file(tmp_path, kind):
+    x, labels = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32), np.arange(6.0)
+    onnx.save(linear_model(np.float32([1, -2, 3])), tmp_path / "model.onnx")
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", labels[:, None])
+    (tmp_path / "y.csv").write_text("price\n" + "\n".join(map(str, labels)) + "\n")
+    words = [tmp_path / "model.onnx", "--input", tmp_path / "x.npy", "--method"]
+    method = ["permutation_importance", "--param", "metric=mse", "--param", "groups=features", "--param"]
+    of_file = explain(tmp_path, *words, *method, f"labels=@{tmp_path / 'y'}.{kind}")
+    listed = explain(tmp_path, *words, *method, f"labels={labels.tolist()}")
+    np.testing.assert_array_equal(of_file["repeats.input"], listed["repeats.input"])
+    assert of_file["importance.input"].any()
+
+    drawn = ["embedding_map", "--param", "layer=input", "--param", "perplexity=2", "--param"]
+    shown = explain(tmp_path, *words, *drawn, f"labels=@{tmp_path / 'y'}.{kind}")
+    np.testing.assert_array_equal(shown["label"], labels)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     onnx.save(linear_model(np.ones(3)), tmp_path / "model.onnx")
     np.save(tmp_path / "x.npy", np.ones((1, 3), np.float32))
