@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from workers.accuracy import BOUNDS
 from workers.records import Counts
 
 from .context import service
 
 blueprint = APIBlueprint("metrics", __name__)
 
-_LABELS = {
-    "accepted": "method",
-    "cache_hits": "method",
-    "jobs": "state",
-    "reconciled": "kind",
-    "sandbox_kills": "reason",
-    "attempts": "outcome",
+_COUNTERS = {
+    "accepted": ("accepted", "Jobs that were accepted.", ["method"]),
+    "cache_hits": ("cache_hits", "Accepted jobs that an earlier result answered.", ["method"]),
+    "jobs": ("jobs_ended", "Jobs that ended.", ["state"]),
+    "attempts": ("job_attempts", "Attempts at a part of a job, by how they ended.", ["outcome"]),
+    "reconciled": ("reconciled", "Parts that were put back or published again.", ["kind"]),
+    "sandbox_kills": ("sandbox_kills", "Processes with models that overstepped or died.", ["reason"]),
+    "duplicate_deliveries": ("duplicate_deliveries", "Calls for what was claimed already.", []),
+    "publish_failures": ("publish_failures", "Calls that did not reach the broker.", []),
+    "requeued": ("requeued", "Parts that an operator put back.", []),
+    "model_evals": ("model_evals", "Evaluations of models, as results tell them.", []),
 }
-_NAMES = {"attempts": "job_attempts", "jobs": "jobs_ended"}
-"""Names in the ledger that mean something else, or nothing, among those of other services."""
+"""By name in the ledger: the name, which means something among those of other services, the text and the labels."""
+_SECONDS = {
+    "queue": "Seconds from accept to the first part.",
+    "load": "Seconds until a process with the model stood ready.",
+    "explain": "Seconds in that process.",
+    "store": "Seconds of writing results.",
+}
 
 
 class LedgerFigures(Collector):
@@ -37,14 +48,18 @@ class LedgerFigures(Collector):
         self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
-        """Yield every metric."""
+        """Yield every metric, those too that nothing moved yet."""
         yield _gauge("jobs", "Jobs by state.", "state", self._counts.jobs)
-        yield _gauge("chunks", "Chunks of jobs by state.", "state", self._counts.chunks)
+        yield _gauge("chunks", "Parts of jobs by state.", "state", self._counts.chunks)
         yield _workers(self._counts)
-        for name, values in sorted(self._counts.counters.items()):
-            yield _counter(_NAMES.get(name, name), _LABELS.get(name, "kind"), values)
-        for name, sums in sorted(self._counts.seconds.items()):
-            yield _counter(f"job_{name}_seconds", "method", sums)
+        yield _gpus(self._counts)
+        for name, (public, text, labels) in _COUNTERS.items():
+            nothing = {} if labels else {"": 0}
+            yield _counter(public, text, labels, self._counts.counters.get(name, nothing))
+        for name, text in _SECONDS.items():
+            values = self._counts.seconds.get(name, {})
+            yield _counter(f"job_{name}_seconds", text, ["method", "device"], values)
+        yield _errors(self._counts)
 
 
 def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
@@ -54,12 +69,12 @@ def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
     return family
 
 
-def _counter(name: str, label: str, values: dict[str, Any]) -> Metric:
-    text = f"{name.replace('_', ' ').capitalize()} since the ledger began."
-    labels = [] if values.keys() == {""} else [label]
+def _counter(name: str, text: str, labels: list[str], values: Mapping[str, float]) -> Metric:
     family = CounterMetricFamily(f"onnxplain_{name}", text, labels=labels)
     for value, number in sorted(values.items()):
-        family.add_metric([value] if labels else [], number)
+        # what an older version counted may lack the last label
+        given = [*value.split("/"), *[""] * len(labels)][: len(labels)]
+        family.add_metric(given, number)
     return family
 
 
@@ -68,6 +83,27 @@ def _workers(counts: Counts) -> Metric:
     for worker in counts.workers:
         slots[worker.queue] = slots.get(worker.queue, 0) + worker.slots
     return _gauge("worker_slots", "Slots of the workers that said lately that they consume.", "queue", slots)
+
+
+def _gpus(counts: Counts) -> Metric:
+    text = "Memory of the GPUs of workers that use them; without one there is no sample."
+    family = GaugeMetricFamily("onnxplain_gpu_memory_bytes", text, labels=["gpu", "state"])
+    # workers of one machine show the same GPUs: the last word counts
+    workers = sorted(counts.workers, key=lambda w: w.seen)
+    cards = {gpu: memory for worker in workers for gpu, memory in worker.gpus.items()}
+    for gpu, memory in sorted(cards.items()):
+        for state, size in sorted(memory.items()):
+            family.add_metric([gpu, state], size)
+    return family
+
+
+def _errors(counts: Counts) -> Metric:
+    text = "Items by the error that their account tells, as a share of the explained score."
+    family = HistogramMetricFamily("onnxplain_result_approximation_error", text, labels=["method"])
+    for method, found in sorted(counts.errors.items()):
+        sums = accumulate(found.get(bound, 0) for bound in BOUNDS)
+        family.add_metric([method], [(bound, float(n)) for bound, n in zip(BOUNDS, sums, strict=True)], None)
+    return family
 
 
 @blueprint.get("/metrics")

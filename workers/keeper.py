@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from .blobs import open_blobs
 from .errors import LedgerUnavailable
+from .gpus import memory
 from .hearing import LOOK_SECONDS, Hearing
 from .ledger import counters, leases, reconcile, uses, workers
 from .ledger.database import Database, exclusive
@@ -101,8 +102,9 @@ class Keeper(threading.Thread):
 
     def _beat(self) -> None:
         if time.monotonic() - self._consumed < 3 * self._settings.heartbeat_seconds:
+            gpus = None if self._settings.provider == "cpu" else memory()
             with self._database.write() as session:
-                workers.beat(session, self._identity, self._open_walls)
+                workers.beat(session, self._identity, self._open_walls, gpus)
 
     def _listen(self) -> None:
         self.hearing.look()

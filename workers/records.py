@@ -191,6 +191,10 @@ class Readiness:
         return not self.reasons
 
 
+Memory = dict[str, dict[str, int]]
+"""Of GPUs, each by its own id: bytes `used` and `free`, of all programs together."""
+
+
 @dataclass(frozen=True)
 class WorkerRecord:
     """A worker that said lately that it consumes."""
@@ -202,6 +206,8 @@ class WorkerRecord:
     versions: dict[str, str]
     open_walls: list[str] | None
     """What a runner of it can still do behind its cage; None: it was not tried yet."""
+    gpus: Memory
+    """Of the GPUs that its machine shows, where it uses them."""
     seen: datetime
 
 
@@ -216,7 +222,9 @@ class Counts:
     counters: dict[str, dict[str, int]]
     """Counters by name and label value: `duplicate_deliveries`, `reconciled`, `sandbox_kills`, `attempts`, ..."""
     seconds: dict[str, dict[str, float]]
-    """Sums of seconds by name and method: `queue`, `load`, `explain`, `store`."""
+    """Sums of seconds by name and method/device: `queue`, `load`, `explain`, `store`."""
+    errors: dict[str, dict[str, int]]
+    """Items by method and the bound (`accuracy.BOUNDS`) that the error of their explanation is under."""
     workers: list[WorkerRecord]
 
 

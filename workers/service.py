@@ -17,7 +17,7 @@ from .cost import Cost
 from .errors import IdempotencyMismatch, LedgerUnavailable
 from .finished import Finished
 from .keys import Keys
-from .ledger import audit, counters, events, jobs, models, pages, quotas, reconcile, uses, window, workers
+from .ledger import audit, events, figures, jobs, models, pages, quotas, reconcile, uses, window, workers
 from .ledger.accept import accept, remembered
 from .ledger.database import Database
 from .ledger.schema import upgrade
@@ -281,12 +281,7 @@ class Service:
     def counts(self) -> Counts:
         """Return the figures for /metrics."""
         with self._database.read() as session:
-            tally = reconcile.summary(session)
-            alive = workers.alive(session, self.settings.heartbeat_seconds)
-            found = counters.read(session)
-        seconds = {n.removesuffix("_seconds"): v for n, v in found.items() if n.endswith("_seconds")}
-        whole = {n: {k: int(v) for k, v in c.items()} for n, c in found.items() if not n.endswith("_seconds")}
-        return Counts(tally["jobs"], tally["chunks"], whole, seconds, alive)
+            return figures.read(session, self.settings.heartbeat_seconds)
 
     def _remove(self, digests: list[str]) -> None:
         """Remove blobs that nobody needs; what was stored a moment ago is left to the reconciler."""

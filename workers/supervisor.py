@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from explainers.errors import Cancelled, ExplainError, ResourceLimit, RuntimeFailure
 from explainers.types import Arrays
 
+from . import accuracy, companions, logs, references, traces
 from . import arrays as npy
-from . import companions, logs, references, traces
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
 from .errors import Crashed, LedgerUnavailable, TimeLimit, Unavailable
@@ -105,7 +105,10 @@ class Supervisor:
         account = frame.fields["account"]
         digest = self._store(frame.arrays, account)
         evaluations = _counted(account, self._settings.item_evaluations * claim.count)
-        return _Done(digest, ended - began, began - asked, time.monotonic() - ended, evaluations)
+        return _Done(
+            digest, ended - began, began - asked, time.monotonic() - ended, evaluations,
+            accuracy.errors(account, claim.count),
+        )  # fmt: skip
 
     def _order(self, claim: Claim) -> dict[str, Any]:
         pixels = {name: i["spec"] for name, i in claim.inputs.items() if i.get("spec")}
@@ -122,14 +125,20 @@ class Supervisor:
     def _finish(self, claim: Claim, done: _Done) -> None:
         def write(session: Session) -> list[Ticket]:
             if claims.succeed(session, claim, done.digest, done.explaining):
-                counters.add(session, "load_seconds", claim.method, done.loading)
-                counters.add(session, "store_seconds", claim.method, done.storing)
-                counters.add(session, "model_evals", "", done.evaluations)
+                self._count(session, claim, done)
             elif not claims.keep(session, claim, done.digest):
                 log.warning("chunk %d was finished by another; this result is not used", claim.chunk)
             return window.draw(session, self._settings, self._settings.provider)
 
         self._publisher.publish(self._written(write))
+
+    def _count(self, session: Session, claim: Claim, done: _Done) -> None:
+        place = f"{claim.method}/{self._settings.provider}"
+        counters.add(session, "load_seconds", place, done.loading)
+        counters.add(session, "store_seconds", place, done.storing)
+        counters.add(session, "model_evals", "", done.evaluations)
+        for bound, items in done.errors.items():
+            counters.add(session, "approximation_error", f"{claim.method}/{bound}", items)
 
     def _stopped(self, claim: Claim, watch: _Watcher) -> None:
         if watch.drained:
@@ -171,13 +180,14 @@ class Supervisor:
 
 @dataclass(frozen=True)
 class _Done:
-    """A chunk's result among the blobs, the seconds that went into it, and what it asked of the model."""
+    """A chunk's result among the blobs, the seconds that went into it, what it asked of the model, how far off it is."""
 
     digest: str
     explaining: float
     loading: float
     storing: float
     evaluations: int
+    errors: dict[str, int]
 
 
 def _counted(account: dict[str, Any], most: int) -> int:

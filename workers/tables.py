@@ -217,6 +217,8 @@ class Worker(Table):
     versions: Mapped[dict[str, Any]]
     open_walls: Mapped[list[Any] | None]
     """What a runner of this worker can still do behind its cage; None: it was not tried yet."""
+    gpus: Mapped[dict[str, Any] | None]
+    """Bytes used and free of each GPU, by its id; None: it works on the CPU."""
     draining: Mapped[float | None]
     seen: Mapped[float]
 

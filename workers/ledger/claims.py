@@ -111,7 +111,7 @@ def succeed(session: Session, claim: Claim, digest: str, seconds: float) -> bool
         return False
     uses.add(session, claim.tenant, "result", claim.job, digest)
     counters.add(session, "attempts", "succeeded")
-    counters.add(session, "explain_seconds", claim.method, seconds)
+    counters.add(session, "explain_seconds", f"{claim.method}/{job.queue}", seconds)
     chunks.measure(session, claim.work, seconds / claim.count)
     if claim.count == job.items:
         # there is nothing to be joined

@@ -97,7 +97,7 @@ def begin(session: Session, job: Job, attempts: int) -> None:
     job.attempt = max(job.attempt, attempts)
     if job.state == "queued":
         job.state, job.started = "running", clock(session)
-        counters.add(session, "queue_seconds", job.method, job.started - job.created)
+        counters.add(session, "queue_seconds", f"{job.method}/{job.queue}", job.started - job.created)
         events.state(session, job)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from workers.records import WorkerRecord
+from workers.records import Memory, WorkerRecord
 from workers.tables import Worker
 
 from .database import clock, dialect, insert, now
@@ -29,8 +29,10 @@ class Identity:
     versions: dict[str, Any]
 
 
-def beat(session: Session, who: Identity, open_walls: list[str] | None = None) -> None:
-    """Note that a worker consumes, and what its runners' cage leaves open, if that was tried."""
+def beat(
+    session: Session, who: Identity, open_walls: list[str] | None = None, gpus: Memory | None = None
+) -> None:
+    """Note that a worker consumes, what its runners' cage leaves open, if that was tried, and its GPUs' memory."""
     fields = {
         "host": who.host,
         "pid": who.pid,
@@ -38,6 +40,7 @@ def beat(session: Session, who: Identity, open_walls: list[str] | None = None) -
         "slots": who.slots,
         "versions": who.versions,
         "open_walls": open_walls,
+        "gpus": gpus,
     }
     row = insert(dialect(session), Worker).values(id=who.id, **fields, seen=now())
     session.execute(row.on_conflict_do_update(index_elements=["id"], set_={**fields, "seen": now()}))
@@ -66,7 +69,8 @@ def alive(session: Session, heartbeat: float) -> list[WorkerRecord]:
     recent = Worker.seen > now() - ALIVE_BEATS * heartbeat
     found = session.scalars(select(Worker).where(recent, Worker.draining.is_(None)).order_by(Worker.id))
     return [
-        WorkerRecord(w.id, w.host, w.queue, w.slots, w.versions, w.open_walls, moment(w.seen)) for w in found
+        WorkerRecord(w.id, w.host, w.queue, w.slots, w.versions, w.open_walls, w.gpus or {}, moment(w.seen))
+        for w in found
     ]
 
 
