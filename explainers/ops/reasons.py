@@ -69,3 +69,13 @@ no_derivative(
 )
 no_derivative("says whether or how many, not how much", "OptionalHasElement", "SequenceLength")
 no_derivative("gives maps; it is left out, and the probabilities it maps are explained", "ai.onnx.ml::ZipMap")
+# what is left of them where a pass could not write them out
+PROBIT = (
+    "has a derivative with the post_transform NONE, LOGISTIC, SOFTMAX or SOFTMAX_ZERO; "
+    "with PROBIT the runtime gives no numbers for scores outside (0, 1)"
+)
+no_derivative(PROBIT, "ai.onnx.ml::LinearRegressor")
+no_derivative(
+    f"{PROBIT}; the number of features must be known, with a row of coefficients for each label, or one for two",
+    "ai.onnx.ml::LinearClassifier",
+)

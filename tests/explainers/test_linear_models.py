@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import explainers
+from explainers.errors import OperatorsWithoutDerivative
 
 ML = "ai.onnx.ml"
 ROWS = np.array([[0.5, -0.3, 0.2], [0.1, 0.7, -0.4], [-0.6, 0.3, 0.1]], "f4")
@@ -48,6 +49,15 @@ def pipeline(post, labels, dtype=TensorProto.FLOAT, *, rows=ROWS, normalised=Tru
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(ML, 3)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def test_a_last_step_that_has_no_derivative_is_named():
+    model = explainers.load(pipeline("PROBIT", [7, 8, 9]))
+    x = np.zeros((1, 3), "f4")
+    with pytest.raises(
+        OperatorsWithoutDerivative, match=r"LinearClassifier: .* with PROBIT the runtime gives no numbers"
+    ):
+        explainers.explain(model, x, "gradient", target=1)
 
 
 @pytest.mark.parametrize("labels", [[7, 8, 9], ["a", "b", "c"], [7, 8]])

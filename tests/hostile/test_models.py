@@ -39,6 +39,12 @@ def test_a_bad_model_is_refused_with_its_reason(web, refused, data, answer):
     assert {k: found.get(k) for k in answer} == answer, found
 
 
+def test_who_sends_a_foreign_operator_is_told_each_allowed_domain_once(web, refused):
+    _, data = next(iter(hostile.foreign()))
+    said = refused(web.post("/v1/models", content=data, headers=BYTES))["detail"]
+    assert said.endswith("allowed are the domains ai.onnx, ai.onnx.ml, com.microsoft")
+
+
 def test_the_next_good_model_is_taken_soon(web):
     web.post("/v1/models", content=b"bad", headers=BYTES)
     began = time.monotonic()
