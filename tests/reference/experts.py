@@ -152,5 +152,5 @@ EXPERTS = {
     "video": Expert({"kind": "volume", "layout": "NTHWC"}, (4, 6, 6, 1), cut((2, 4), (4, 6), (0, 2), (0, 1))),
     "table, ai.onnx.ml": Linear({"kind": "tabular", "feature_names": list("abcdef")}, (6,), cut((3, 4))),
     "table, trees": Trees({"kind": "tabular", "feature_names": list("abcdef")}, (6,), cut((3, 4))),
-    "text": Text({"kind": "text", "tokenizer": "tokenizer.json"}, (9,), cut((4, 5))),
+    "text": Text({"kind": "text", "tokenizer": "tokenizer.json"}, (9,), cut((3, 4))),
 }
