@@ -32,7 +32,7 @@ from . import (
     results,
     tracing,
 )
-from .patience import THREADS, Patience
+from .patience import HELD, Patience
 from .strict_json import StrictJson
 from .tokens import Tokens
 
@@ -74,7 +74,7 @@ def create_app(service: Service, settings: Settings) -> APIFlask:
     app.extensions |= {
         "service": service,
         "settings": settings,
-        "patience": Patience(THREADS // 2),
+        "patience": Patience(HELD),
         "incoming": incoming.folder(settings.data.absolute()),
     }
     headers.install(app)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from api import patience
 from api.listening import BindRefused, check_host, is_loopback
-from api.patience import THREADS
 from workers import traces
 from workers.keys import keys_exist
 from workers.settings import Settings
@@ -15,7 +15,7 @@ wsgi_app = "api.wsgi:application()"
 bind = ["127.0.0.1:8000"]
 workers = 1
 worker_class = "api.pace.PacedWorker"
-threads = THREADS
+threads = patience.threads(Settings())
 worker_connections = 1000
 keepalive = 5
 timeout = 60

@@ -34,6 +34,7 @@ blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models")
         200: "These bytes were here before.",
         413: "Too large.",
         415: "Neither bytes nor multipart.",
+        429: "Another upload of yours is still looked at.",
         503: "Try again later.",
     },
 )

@@ -14,7 +14,7 @@ from gunicorn import util
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from .patience import THREADS
+from .patience import SLOW
 
 HEAD_SECONDS = 10.0
 """From the connection, or from its next request's first byte, to the end of the request's head."""
@@ -33,7 +33,7 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close
 class Paced:
     """A client's socket as gunicorn's parser reads it."""
 
-    slow = threading.BoundedSemaphore(THREADS // 2)
+    slow = threading.BoundedSemaphore(SLOW)
     """Threads that may wait for slow bodies; the others are for everyone else."""
 
     def __init__(self, sock: socket.socket) -> None:

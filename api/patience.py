@@ -1,4 +1,4 @@
-"""How many answers may be held open at once, so that streams and waits leave threads for everyone else."""
+"""How many answers may be held open at once, so that streams, waits and looks leave threads for everyone else."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-THREADS = 32
-"""Of the web process: how many requests it answers at once."""
+from workers.settings import Settings
+
+HELD = 16
+"""Threads that may be held by streams of events and by answers that wait for a job's end."""
+SLOW = 16
+"""Threads that may wait for slow bodies."""
+FREE = 16
+"""Threads that are left for everyone else, whatever the others do."""
+
+
+def threads(settings: Settings) -> int:
+    """Return how many requests the web process answers at once: those above, and all that look at uploads or draw."""
+    return HELD + SLOW + FREE + 2 * (settings.looks + settings.looks_waiting)
 
 
 class Patience:

@@ -29,6 +29,7 @@ _STATUS = {
     "too-large": 413,
     "quota-exceeded": 429,
     "unavailable": 503,
+    "busy": 503,
     "ledger-unavailable": 503,
     "storage-full": 503,
 }

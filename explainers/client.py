@@ -20,13 +20,14 @@ import numpy as np
 from . import tensors
 from .errors import ExplainError, from_json
 from .types import Array, Arrays, Card, Explanation, Target
+from .waiting import patiently
 
 Fields = dict[str, Any]
 FINAL = frozenset({"succeeded", "partially_succeeded", "failed", "cancelled"})
 GOOD = frozenset({"succeeded", "partially_succeeded"})
 URL = "http://127.0.0.1:8000"
 PATIENCE_SECONDS = 60.0
-"""How long a stream of events may be without an answer before it is given up."""
+"""How long a stream of events may be without an answer, and a request be told to come again, before it is given up."""
 
 
 class ServerUnreachable(ExplainError):
@@ -244,7 +245,7 @@ class Client:
 
     def _request(self, verb: str, address: str, **more: Any) -> httpx.Response:
         with self._asked():
-            response = self._http.request(verb, address, **more)
+            response = patiently(lambda: self._http.request(verb, address, **more), PATIENCE_SECONDS)
         _check(response)
         return response
 

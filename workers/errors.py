@@ -75,6 +75,13 @@ class Unavailable(ExplainError):
     title = "A part of the service does not answer"
 
 
+class Busy(Unavailable):
+    """All places are taken by others; `extra["retry_after"]` says in how many seconds to come again."""
+
+    code = "busy"
+    title = "The service has its hands full"
+
+
 class LedgerUnavailable(Unavailable):
     """The ledger's database does not answer, or takes no writes."""
 

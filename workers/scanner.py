@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,26 +13,21 @@ from explainers.errors import InvalidRequest, ModelForbidden
 from explainers.types import Arrays, Card, ModelDescription
 from explainers.words import names_in
 
+from .desk import Desk, Order
 from .errors import TooLarge
 from .records import ModelRecord
 from .runner.frames import Frame
-from .runner.pool import limits
-from .runner.process import Purpose, Runner, Watch
 from .settings import Settings
 
-TENANTS = 3
-"""For how many tenants a runner is kept warm."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
 class Scanner:
-    """Runners that look at uploads and runners that draw, one request at a time for each purpose, never one for two tenants."""
+    """Runners that look at uploads and runners that draw: each tenant has its own, one request at a time for each purpose."""
 
-    def __init__(
-        self, settings: Settings, tenant: str = "", desks: tuple[_Desk, _Desk] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, tenant: str = "", desks: tuple[Desk, Desk] | None = None) -> None:
         self._settings, self._tenant = settings, tenant
-        self._desks = desks or (_Desk(settings, "look"), _Desk(settings, "draw"))
+        self._desks = desks or (Desk(settings, "look"), Desk(settings, "draw"))
 
     def of(self, tenant: str) -> Scanner:
         """Return the same for a tenant: what one's upload takes over must never see another's."""
@@ -46,18 +38,16 @@ class Scanner:
         for desk in self._desks:
             desk.close()
 
-    def _look(
-        self, fields: dict[str, Any], arrays: Arrays | None = None, descriptors: list[int] | None = None
-    ) -> Frame:
-        return self._desks[0].call(self._tenant, fields, arrays or {}, descriptors or [])
+    def _look(self, order: Order) -> Frame:
+        return self._desks[0].call(self._tenant, order)
 
-    def _draw(self, fields: dict[str, Any], arrays: Arrays) -> Frame:
-        return self._desks[1].call(self._tenant, fields, arrays, [])
+    def _draw(self, order: Order) -> Frame:
+        return self._desks[1].call(self._tenant, order)
 
     def scan(self, file: IO[bytes], card: Card) -> ModelDescription:
         """Look at a model."""
-        order = {"op": "scan", "card": card.model_dump(mode="json"), "limits": self._limits()}
-        frame = self._look(order, descriptors=[file.fileno()])
+        fields = {"op": "scan", "card": card.model_dump(mode="json"), "limits": self._limits()}
+        frame = self._look(Order(fields, sources=[file.fileno()]))
         return ModelDescription.model_validate(frame.fields["description"])
 
     def bundle(self, file: Path, externals: dict[str, Path], card: Card, out: IO[bytes]) -> None:
@@ -71,19 +61,19 @@ class Scanner:
         self._check_size([file, *externals.values()])
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path in (file, *externals.values())]
-            order = {
+            fields = {
                 "op": "bundle",
                 "names": list(externals),
                 "limits": self._limits(),
                 "tokenizers": names_in(card),
             }
-            self._look(order, descriptors=[*(f.fileno() for f in files), out.fileno()])
+            self._look(Order(fields, sources=[f.fileno() for f in files], targets=[out.fileno()]))
 
     def dataset(self, file: Path, filename: str, out: IO[bytes]) -> dict[str, Any]:
         """Write the arrays of a data set to `out`, one .npy after another, and return where they lie."""
-        order = {"op": "dataset", "filename": filename, "limit": self._settings.input_bytes}
+        fields = {"op": "dataset", "filename": filename, "limit": self._settings.input_bytes}
         with file.open("rb") as source:
-            return self._look(order, descriptors=[source.fileno(), out.fileno()]).fields
+            return self._look(Order(fields, sources=[source.fileno()], targets=[out.fileno()])).fields
 
     def input(self, model: ModelRecord, name: str, file: Path, filename: str) -> Arrays:
         """Read a file for one input of a model."""
@@ -91,32 +81,32 @@ class Scanner:
         if spec is None:
             there = ", ".join(s.name for s in model.description.inputs)
             raise InvalidRequest(f"the model has no input {name[:80]!r}; it has: {there}", pointer="/inputs")
-        order = {
+        fields = {
             "op": "input", "spec": spec.model_dump(mode="json"), "card": model.card.model_dump(mode="json"),
             "filename": filename, "limit": self._settings.input_bytes,
         }  # fmt: skip
         with file.open("rb") as source:
-            return self._look(order, descriptors=[source.fileno()]).arrays
+            return self._look(Order(fields, sources=[source.fileno()])).arrays
 
     def tokens(self, file: IO[bytes], model: ModelRecord, arrays: Arrays) -> Arrays:
         """Return inputs with every text as tokens, by the tokenizers in the model's file."""
         specs = [s.model_dump(mode="json") for s in model.description.inputs]
-        order = {"op": "tokens", "card": model.card.model_dump(mode="json"), "specs": specs}
-        return self._look(order, arrays, [file.fileno()]).arrays
+        fields = {"op": "tokens", "card": model.card.model_dump(mode="json"), "specs": specs}
+        return self._look(Order(fields, arrays, [file.fileno()])).arrays
 
     def graph(self, model: IO[bytes], fields: dict[str, Any], out: IO[bytes]) -> None:
         """Write the explanation graph of a model to `out`; `fields` are the card, the method, its params, the target."""
-        order = {"op": "graph", "limits": self._limits(), **fields}
-        self._look(order, descriptors=[model.fileno(), out.fileno()])
+        fields = {"op": "graph", "limits": self._limits(), **fields}
+        self._look(Order(fields, sources=[model.fileno()], targets=[out.fileno()]))
 
     def picture(self, fields: dict[str, Any], arrays: Arrays) -> bytes:
         """Draw an item, or all; `arrays` are results under `r:NAME` and inputs under `i:NAME`."""
-        frame = self._draw({"op": "picture", **fields}, arrays)
+        frame = self._draw(Order({"op": "picture", **fields}, arrays))
         return np.ascontiguousarray(frame.arrays["picture"]).tobytes()
 
     def views(self, fields: dict[str, Any], arrays: Arrays) -> list[dict[str, Any]]:
         """Return the views of an item, or of all: each a name, and whether it is HTML."""
-        views: list[dict[str, Any]] = self._draw({"op": "views", **fields}, arrays).fields["views"]
+        views: list[dict[str, Any]] = self._draw(Order({"op": "views", **fields}, arrays)).fields["views"]
         return views
 
     def _limits(self) -> dict[str, int]:
@@ -132,46 +122,3 @@ class Scanner:
             raise TooLarge(
                 f"the model has {size} bytes with its data, the limit is {self._settings.model_bytes}"
             )
-
-
-class _Desk:
-    """Runners for one purpose: one for each of the tenants who asked last, replaced when it was killed."""
-
-    def __init__(self, settings: Settings, purpose: Purpose) -> None:
-        self._settings = settings
-        self._limits = limits(settings, purpose)
-        self._lock = threading.Lock()
-        self._runners: OrderedDict[str, Runner] = OrderedDict()
-
-    def close(self) -> None:
-        """End the runners."""
-        with self._lock:
-            self._keep(0)
-
-    def call(self, tenant: str, fields: dict[str, Any], arrays: Arrays, descriptors: list[int]) -> Frame:
-        """Give an order to a tenant's runner and wait for its result."""
-        with self._lent(tenant) as runner:
-            return runner.call(fields, arrays, descriptors, watch=Watch(self._settings.scan_seconds))
-
-    @contextmanager
-    def _lent(self, tenant: str) -> Iterator[Runner]:
-        with self._lock:
-            runner = self._runners.pop(tenant, None)
-            if runner is not None and not runner.alive:
-                runner.close()
-                runner = None
-            if runner is None:
-                self._keep(TENANTS - 1)
-                runner = Runner(self._limits)
-            try:
-                yield runner
-            finally:
-                # a killed or bloated runner is replaced at the next call
-                if runner.alive and runner.resident() <= self._settings.runner_memory // 2:
-                    self._runners[tenant] = runner
-                else:
-                    runner.close()
-
-    def _keep(self, count: int) -> None:
-        while len(self._runners) > count:
-            self._runners.popitem(last=False)[1].close()

@@ -85,6 +85,15 @@ class Settings(BaseSettings):
 
     run_seconds: float = Field(780.0, gt=0, description="Wall time of one chunk in its runner.")
     scan_seconds: float = Field(60.0, gt=0, description="Wall time of looking at one upload.")
+    looks: int = Field(
+        4,
+        ge=1,
+        description="Tenants whose uploads a web process looks at, and whose pictures it draws, at once; one of each tenant.",
+    )
+    looks_waiting: int = Field(
+        16, ge=0, description="Uploads, and pictures, that wait for that; half of them of one tenant."
+    )
+    looks_wait_seconds: float = Field(10.0, ge=0, description="How long they wait before they are refused.")
     runner_memory: int = Field(8 * GiB, gt=0, description="Resident bytes at which a runner is killed.")
     runners_memory: int = Field(
         12 * GiB, gt=0, description="Resident bytes of all warm runners of one machine."

@@ -35,8 +35,9 @@ def find_path(graph: ir.Graph, sources: Collection[ir.Value], target: ir.Value, 
     touched, smooth = _forward(graph, sources)
     nodes = _towards(touched, target, smooth)
     active = {v for n in nodes for v in [*node_inputs(n), *n.outputs] if v in smooth}
+    passed = set(nodes)
     steps = [
-        n for n in _steering(touched, target) if n not in nodes and not any(v in smooth for v in n.outputs)
+        n for n in _steering(touched, target) if n not in passed and not any(v in smooth for v in n.outputs)
     ]
     blockers = [_blocker(n) for n in nodes if key(n) not in table]
     if not nodes and target not in sources:

@@ -115,10 +115,13 @@ def _prepare(start: _Start, assume: Known) -> tuple[ir.Model, Known]:
 def name_nodes(model: ir.Model) -> None:
     """Give every node a name of its own, after its first output where it has none."""
     taken: set[str] = set()
+    counts: dict[str, int] = {}
     for node in model.graph.all_nodes():
         name = base = node.name or node.outputs[0].name or node.op_type
-        count = 1
+        # counted on: whoever gives all nodes one name must not make us try all numbers for each
+        count = counts.get(base, 1)
         while name in taken:
             name, count = f"{base}#{count}", count + 1
+        counts[base] = count
         taken.add(name)
         node.name = name

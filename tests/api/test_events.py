@@ -8,7 +8,7 @@ import httpx
 import httpx_sse
 import pytest
 
-from api.patience import THREADS
+from api.patience import HELD
 
 
 def follow(http: httpx.Client, here: str, last: str | None = None) -> list[httpx_sse.ServerSentEvent]:
@@ -63,8 +63,7 @@ def test_streams_leave_threads_for_everyone_else(url, ask, waiting):
     limits = httpx.Limits(max_connections=100)
     with httpx.Client(base_url=url, timeout=20, limits=limits, trust_env=False) as http:
         opened = [
-            http.send(http.build_request("GET", f"{waiting}/events"), stream=True)
-            for _ in range(THREADS // 2 + 3)
+            http.send(http.build_request("GET", f"{waiting}/events"), stream=True) for _ in range(HELD + 3)
         ]
         refused = [a for a in opened if a.status_code == 429]
         assert refused

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from api.pace import GRACE_SECONDS, HEAD_SECONDS
-from api.patience import THREADS
+from api.patience import threads
+from workers.settings import Settings
 
-MANY = THREADS + 8
+MANY = threads(Settings()) + 8
 HEAD = b"POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
 POST = HEAD + b"Content-Length: 100000\r\n\r\na,b\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\na,b\n\r\n"
