@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -66,15 +67,22 @@ def test_a_message_made_by_hand_does_nothing_and_the_next_job_is_done(service_st
     assert service_stack.worker.poll() is None
 
 
+LONG = {"method": "smooth_grad", "params": {"samples": 40_000}}
+
+
 @pytest.fixture
-def good(web, model):
+def good(web, model, service_stack):
     """Return a function that posts a good job, another each time, and waits for it five seconds."""
     seeds = itertools.count(time.time_ns() % 2**31)
 
-    def post(seconds: int = 5) -> httpx.Response:
+    def post(seconds: int = 5, **changes) -> httpx.Response:
         tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 0.5]}
-        body = {"model": model, "method": "gradient", "inputs": [tensor], "seed": next(seeds)}
+        body = {"model": model, "method": "gradient", "inputs": [tensor], "seed": next(seeds)} | changes
         return web.post("/v1/jobs", json=body, headers={"Prefer": f"wait={seconds}"})
 
-    assert post(50).json()["state"] == "succeeded"
+    # while one slot holds the message, another does the next job: a cold one would first start a runner for it
+    slots = service_stack.settings.slots
+    with ThreadPoolExecutor(slots) as hands:
+        found = list(hands.map(lambda _: post(50, **LONG), range(slots)))
+    assert [f.json()["state"] for f in found] == ["succeeded"] * slots, [f.text for f in found]
     return post
