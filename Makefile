@@ -9,7 +9,7 @@ SOAK_ARGS ?= --jobs 10000
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= $(shell date +%s)
 
-.PHONY: demo demo-prototypes test check bench bench-service soak serve lock docs clean fuzz
+.PHONY: demo demo-prototypes test check bench bench-service soak poison serve lock docs clean fuzz
 .PHONY: check-lint check-format check-types check-imports check-docs check-wheel
 .DELETE_ON_ERROR:
 
@@ -56,6 +56,10 @@ bench-service: $(READY)
 # many small jobs under random faults: prints how many were lost, doubled or wrong
 soak: $(READY)
 	PYTHONPATH=.:tests $(BIN)/python -m faults.soak $(SOAK_ARGS)
+
+# models that bring their runner down: prints what the workers hold after each round
+poison: $(READY)
+	PYTHONPATH=.:tests $(BIN)/python -m faults.poison $(POISON_ARGS)
 
 serve: $(READY)
 	$(BIN)/onnxplain serve $(SERVE_ARGS)
