@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from explainers import sentences, tensors
+from explainers.centres import centres_of
 from explainers.labels import class_name
 from explainers.types import Card
 from workers.finished import ItemRecord, ItemsRecord
@@ -43,6 +44,13 @@ class LayerAnswer(Answer):
     relevance_out: float
 
 
+class CentreAnswer(Answer):
+    """A score that the attributions of an input lie about: what is above it speaks for what is explained."""
+
+    value: float
+    words: str
+
+
 class ItemAnswer(Answer):
     """One item: its input, what came out for it, and its part of the account."""
 
@@ -54,6 +62,9 @@ class ItemAnswer(Answer):
     layers: list[LayerAnswer] = Field(description="Of relevance methods, from the target to the inputs.")
     inputs: list[TensorAnswer]
     arrays: list[TensorAnswer] = Field(description="The item's part of the arrays of the result.")
+    centres: dict[str, CentreAnswer] = Field(
+        description="By input, what its attributions lie about where that is not 0."
+    )
     failure: FailureAnswer | None
 
 
@@ -98,5 +109,11 @@ def _item(record: ItemsRecord, item: ItemRecord, card: Card) -> dict[str, Any]:
         "layers": [asdict(layer) for layer in sentences.layers(account, at)],
         "inputs": tensors.encode(item.inputs),
         "arrays": tensors.encode(item.arrays),
+        "centres": _centres(account, item),
         "failure": None if item.failure is None else vars(item.failure),
     }
+
+
+def _centres(account: dict[str, Any], item: ItemRecord) -> dict[str, Any]:
+    names = [n.removeprefix("attribution.") for n in item.arrays if n.startswith("attribution.")]
+    return {n: {"value": v, "words": w} for n, (v, w) in centres_of(account, names, item.item).items()}

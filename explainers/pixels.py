@@ -46,13 +46,18 @@ def fit(
     """
     axes = _axes(spec, card)
     item = dict(zip(axes, item_shape(spec) or [], strict=True))
-    sized = np.stack([_sized(p, item, spec.name, name, resize=resize) for p in pixels])
+    sized = in_order(np.stack([_sized(p, item, spec.name, name, resize=resize) for p in pixels]), card)
     values = _scaled(sized.astype(np.float64), spec, card)
     values = values if "C" in axes else values[..., 0]
     order = ["HWC".index(letter) + 1 for letter in axes]
     values = np.moveaxis(values.transpose(0, *order), 0, spec.batch_axis or 0)
     kind = np.dtype(spec.dtype)
     return np.ascontiguousarray((np.round(values) if kind.kind in "iu" else values).astype(kind))
+
+
+def in_order(pixels: Array, card: InputCard) -> Array:
+    """Turn pixels (..., C) from red, green, blue to the order that a model takes, or from that order back."""
+    return pixels[..., ::-1] if card.channels == "BGR" and pixels.shape[-1] == 3 else pixels
 
 
 def _axes(spec: TensorSpec, card: InputCard) -> str:

@@ -57,6 +57,16 @@ class BackwardParams(Params):
 
 
 @dataclass(frozen=True)
+class Centre:
+    """What a method's attributions lie about, where that is not zero: a score that every item has."""
+
+    figure: str
+    """Its name among the account's figures per item; where every input has its own, a dot and the input's name follow."""
+    words: str
+    """What it is."""
+
+
+@dataclass(frozen=True)
 class Method:
     """A registered method: its function, its parameters and what it asks of a model."""
 
@@ -78,6 +88,8 @@ class Method:
     """Model evaluations per item, estimated from the parameters and the shape of one item of each input."""
     searches: bool
     """True: it searches for inputs of its own; those that are given are data for it, and may be missing."""
+    centre: Centre | None
+    """What its attributions lie about; None: zero."""
 
     def describe(self) -> dict[str, Any]:
         """Return the catalogue entry: name, summary, paper, family and the JSON Schema of the parameters."""
@@ -103,6 +115,7 @@ def method(
     per_item: bool = True,
     evaluations: Callable[[Any, Mapping[str, Sequence[int]]], int] = lambda params, shapes: 1,
     searches: bool = False,
+    centre: Centre | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as a method under its own name; a second registration of a name is refused."""
 
@@ -116,7 +129,7 @@ def method(
         wanted = needs or ("grad" if family == "backward" else "run")
         METHODS[name] = Method(
             name, function, params, family, summary, paper, wanted, compiled, completes, per_item, evaluations,
-            searches,
+            searches, centre,
         )  # fmt: skip
         return function
 
@@ -131,7 +144,7 @@ def part(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             raise RuntimeError(f"part {name!r} is registered twice or has no slash in its name")
         PARTS[name] = Method(
             name, function, Params, "backward", name, "", "grad", True, False, True, lambda params, shapes: 1,
-            False,
+            False, None,
         )  # fmt: skip
         return function
 

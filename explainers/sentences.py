@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .registry import methods
+from .centres import centre_of, shares_out
 
 SLOPES = frozenset({"gradient", "guided_backprop", "deconvnet", "smooth_grad", "sensitivity"})
 """Methods whose values are slopes: their sum is no share of anything."""
@@ -17,6 +17,7 @@ _ABSORBERS = {
 _MEANINGS = {
     "baseline_score": "The score of the baseline that the item is compared with.",
     "delta": "What the attributions leave unexplained of the difference to the baseline; near zero is good.",
+    "masked_score": "The mean score of the masked copies: a value above it speaks for what is explained, one below it against.",
     "standard_error": "The greatest uncertainty of one attribution, because copies of the item were drawn by chance.",
     "r2": "How much of the score's variation around the item the linear surrogate explains; 1 is all of it.",
     "intercept": "What the linear surrogate says where every part of the item is hidden.",
@@ -57,12 +58,20 @@ def figures(account: Mapping[str, Any], item: int, label: str = "") -> list[Figu
     score, total = _at(account["score"], item), _at(account["attribution_sum"], item)
     found = [] if score is None else [_score(account, score, label)]
     if score is not None and total is not None:
-        found.append(_sum(account, item, score, total))
+        # what lies about a score of its own sums to nothing that means anything
+        if centre_of(account["method"]) is None:
+            found.append(_sum(account, item, score, total))
         found += _absorbed(account, item, score)
     for name, values in account["per_item"].items():
         value = _at(values, item)
         if value is not None:
-            found.append(Figure(name, value, _MEANINGS.get(name, "Reported by the method for this item.")))
+            found.append(
+                Figure(
+                    name,
+                    value,
+                    _MEANINGS.get(name.partition(".")[0], "Reported by the method for this item."),
+                )
+            )
     return found
 
 
@@ -93,9 +102,7 @@ def _sum(account: Mapping[str, Any], item: int, score: float, total: float) -> F
         return Figure("attribution_sum", total, text)
     start = _at(account["per_item"].get("baseline_score", []), item) or 0.0
     whole = score - start
-    kind = methods().get(account["method"])
-    # methods of relevance, whose sum is meant to be the score, keep a ledger where asked
-    if not ("ledger" in account["params"] or (kind and kind.completes)):
+    if not shares_out(account["method"], account["params"]):
         return Figure(
             "attribution_sum", total, "The sum of the attributions; this method does not promise the score."
         )

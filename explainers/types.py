@@ -70,6 +70,10 @@ class InputCard(Frozen):
 
     kind: Kind = "any"
     layout: str | None = Field(None, description="Axes as letters, for example NCHW, NHWC, NTC, NT, NC.")
+    channels: Literal["RGB", "BGR"] = Field(
+        "RGB",
+        description="Order in which the model takes a picture's three channels; mean, std, low and high are in it, too.",
+    )
     mean: list[float] | None = Field(
         None, description="Per channel, in the units of the raw data, as subtracted before the model."
     )
@@ -86,9 +90,7 @@ class InputCard(Frozen):
     feature_names: list[str] | None = None
     categories: dict[str, list[str]] | None = None
     tokenizer: str | None = Field(None, description="Name of a tokenizer.json in the bundle.")
-    rate: float | None = Field(
-        None, gt=0, description="Samples of a series, or frames of a video, in a second."
-    )
+    rate: float | None = Field(None, gt=0, description="Samples of a series, or frames of a video, a second.")
 
 
 class OutputCard(Frozen):

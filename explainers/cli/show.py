@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from explainers.centres import shares_out
 from explainers.labels import label_of
 from explainers.types import Account, Card
 
@@ -110,7 +111,9 @@ def _items(found: Account, card: Card) -> tuple[list[str], list[list[object]]]:
     columns: dict[str, Sequence[object]] = {"item": range(found.items)}
     if found.index:
         columns["explained"] = [label_of(found, i, card) for i in range(len(found.index))]
-    columns |= {"score": found.score, "sum of attributions": found.attribution_sum}
+    columns["score"] = found.score
+    if shares_out(found.method, found.params):
+        columns["sum of attributions"] = found.attribution_sum
     columns |= {name.replace("_", " "): values for name, values in found.per_item.items()}
     full = {name: values for name, values in columns.items() if len(values) == found.items}
     return list(full), [list(row) for row in zip(*full.values(), strict=True)][:MOST_ROWS]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -20,7 +20,7 @@ from ..asking.guesses import GUESSES
 from ..asking.masks import Drawn, Masks, WeightedScores, is_smooth
 from ..errors import InvalidRequest
 from ..layout import Shapes, card_of
-from ..registry import method
+from ..registry import Centre, method
 from ..tables import vector
 from ..types import Array, Arrays, InputCard
 
@@ -76,7 +76,10 @@ def _refuse_guesses(params: RiseParams, shapes: Mapping[str, Sequence[int]]) -> 
 
 
 @method(
-    family="sampling", paper="Petsiuk et al., 2018, arXiv:1806.07421, equation 6", evaluations=_evaluations
+    family="sampling",
+    paper="Petsiuk et al., 2018, arXiv:1806.07421, equation 6",
+    evaluations=_evaluations,
+    centre=Centre("masked_score", "the mean score of masked copies"),
 )
 def rise(run: Run, params: RiseParams) -> Arrays:
     """The mean score of randomly masked copies, weighted by how much of each value a mask shows."""
@@ -85,19 +88,17 @@ def rise(run: Run, params: RiseParams) -> Arrays:
     found: dict[str, list[Array]] = {}
     for item in range(run.items):
         maps = _explained(asker, params, item, names)
-        for name, (mean, error) in maps.items():
+        for name, (mean, error, _) in maps.items():
             shape = run.item_shape(name)
             found.setdefault(f"attribution.{name}", []).append(np.broadcast_to(mean, shape))
             found.setdefault(f"error.{name}", []).append(np.broadcast_to(error, shape))
-        run.per_item.setdefault("standard_error", []).append(max(float(e.max()) for _, e in maps.values()))
+        _say(run, maps)
         asker.finished(item)
     return {n: np.moveaxis(np.stack(a).astype(np.float32), 0, run.axis_of(n) or 0) for n, a in found.items()}
 
 
-def _explained(
-    asker: Asker, params: RiseParams, item: int, names: list[str]
-) -> dict[str, tuple[Array, Array]]:
-    """Return one item's maps and their standard errors, an input covered at a time."""
+def _explained(asker: Asker, params: RiseParams, item: int, names: list[str]) -> dict[str, Map]:
+    """Return one item's maps, an input covered at a time."""
     run = asker.run
     parts = vector((), run.shapes)
     veils = (
@@ -114,10 +115,34 @@ def _explained(
             for begin, scores in asker.stream(item, len(drawn.counts), partial(veil.copies, drawn)):
                 end = begin + len(scores)
                 maps[name].add(veil.kept.pop(begin), scores, drawn.counts[begin:end])
+                veil.total += float(scores @ drawn.counts[begin:end])
         effort.error = max(float((m.error * veils[n].moves).max()) for n, m in maps.items())
     effort.tell(run)
-    found = {n: (m.mean * veils[n].moves, m.error * veils[n].moves) for n, m in maps.items()}
-    return found if not parts else {n: (m, e) for n, m, e in zip(parts, *found[VECTOR], strict=True)}
+    found = {n: veils[n].map_of(m) for n, m in maps.items()}
+    if not parts:
+        return found
+    mean, error, level = found[VECTOR]
+    return {n: Map(m, e, level) for n, m, e in zip(parts, mean, error, strict=True)}
+
+
+def _say(run: Run, maps: dict[str, Map]) -> None:
+    """Write down the greatest error, and about which score each map lies: one for all inputs, or one for each."""
+    error = max(float(m.error.max()) for m in maps.values())
+    levels = {f"masked_score.{n}": m.level for n, m in maps.items()}
+    if len(levels) == 1 or vector((), run.shapes):
+        levels = {"masked_score": next(iter(levels.values()))}
+    for name, value in {"standard_error": error, **levels}.items():
+        run.per_item.setdefault(name, []).append(value)
+
+
+class Map(NamedTuple):
+    """The map of one input of one item."""
+
+    mean: Array
+    error: Array
+    """One standard error of each value."""
+    level: float
+    """The mean score of all masked copies, as exact as the map is kept."""
 
 
 @dataclass
@@ -133,6 +158,8 @@ class Veil:
     """What masks fade to, rows first."""
     kept: dict[int, Array] = field(default_factory=dict)
     """Masks of the blocks that are on their way, by their first row."""
+    total: float = 0.0
+    """The sum of the scores of all masked copies."""
 
     @classmethod
     def of(cls, run: Run, params: RiseParams, name: str, item: int) -> Veil:
@@ -169,6 +196,11 @@ class Veil:
         """Where a mask can cover: not at the start, the end and the padding of a text."""
         groups = self.masks.groups
         return np.ones(self.shape, bool) if groups is None else groups.ids[self.name] < groups.count
+
+    def map_of(self, scores: WeightedScores) -> Map:
+        """Return the map; a value that every mask shows has the mean score of all copies."""
+        level = float(np.float32(self.total / scores.count))
+        return Map(np.where(self.moves, scores.mean, level), scores.error * self.moves, level)
 
     def copies(self, drawn: Drawn, begin: int, end: int) -> Arrays:
         """Return masked copies, and keep their masks for the sums."""

@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -28,6 +29,8 @@ DISTINCT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 DPI = 110
 EDGE = 0.12
 """Inches between the words and the figure's edge."""
+UPRIGHT = 36
+"""Letters of a line that runs upwards beside a scale."""
 
 
 def frame(width: float, height: float, *, laid_out: bool = True) -> Figure:
@@ -152,7 +155,10 @@ def scale_bar(figure: Figure, scale: ScalarMappable, unit: str, **where: Any) ->
     bar.ax.tick_params(labelsize=8, colors=INK)
     bar.outline.set(edgecolor=LINE)
     flat = where.get("location") in ("bottom", "top") or where.get("orientation") == "horizontal"
-    named(bar.ax.xaxis.label if flat else bar.ax.yaxis.label, unit)
+    named(bar.ax.xaxis.label if flat else bar.ax.yaxis.label, unit, 80)
+    if not flat and len(unit) > UPRIGHT:
+        # words that run upwards have little room: they go on beside each other
+        bar.ax.yaxis.label.set_text("\n".join(wrap(plain(unit, 80), UPRIGHT)))
 
 
 def finish(figure: Figure, format: str) -> bytes:

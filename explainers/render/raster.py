@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from explainers.pixels import in_order
 from explainers.types import Array, InputCard
 
 from .frame import AMOUNTS, COLOURS, bare, named, zero_centred
@@ -43,7 +44,7 @@ def shown(drawn: Subject) -> Array:
 def natural(image: Array, axes: str, card: InputCard) -> Array:
     """Return an image with these axes as (H, W) grey or (H, W, 3) colour in [0, 1]."""
     image = channels_last(np.asarray(image, np.float64), axes)
-    image = np.clip(np.nan_to_num(unit_range(image, card)), 0, 1)
+    image = in_order(np.clip(np.nan_to_num(unit_range(image, card)), 0, 1), card)
     return image if image.shape[-1] == 3 else np.asarray(image.mean(axis=-1))
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from explainers.centres import levels
 from explainers.errors import InvalidRequest
 from explainers.layout import axes_of
 from explainers.types import Array, Arrays, Card, Explanation, InputCard
@@ -58,11 +59,30 @@ class Scene:
         return there[0] if self.of is None else self.of
 
     def whole(self, name: str) -> Array | None:
-        """Return an array over all items, in float64 where it holds numbers."""
+        """Return an array over all items, in float64 where it holds numbers; attributions about what they lie about."""
         found = self.explanation.arrays.get(name)
         if found is None or found.dtype.kind not in "fiub":
             return found
-        return found.astype(np.float64)
+        array, _, suffix = name.partition(".")
+        found = found.astype(np.float64)
+        about = self._centres(suffix) if array == "attribution" else None
+        return found if about is None else self._less(found, about, suffix)
+
+    def centre(self, name: str) -> float | None:
+        """Return the score that this item's attributions of an input lie about; None: zero, or all items together."""
+        about = self._centres(name)
+        return None if about is None or self.item is None else float(about[self.item])
+
+    def _centres(self, name: str) -> Array | None:
+        account = self.explanation.account
+        found = levels(account.method, account.per_item, name)
+        return None if found is None else np.array(found, np.float64)
+
+    def _less(self, found: Array, about: Array, name: str) -> Array:
+        axis = self.own(name).batch_axis or 0
+        # of long batches not all items come along
+        shape = [n if i == axis else 1 for i, n in enumerate(found.shape)]
+        return np.asarray(found - about[: found.shape[axis]].reshape(shape))
 
     def one(self, name: str) -> Array | None:
         """Return this item's part of an array that is named after an input, or has its items first."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from explainers.centres import centre_of, shares_out
 from explainers.labels import label_of
 from explainers.layout import axes_of
 from explainers.types import Account, Array, InputCard
@@ -70,14 +71,18 @@ def subject(scene: Scene, array: str = "attribution.") -> Subject:
         what=_NOUNS.get(array, array.rstrip(".")),
         title=scene.title + (f" · {name}" if several else ""),
         subtitle=about(scene),
-        unit=unit_of(scene.explanation.account),
+        unit=unit_of(scene, name),
         limit=limit,
         clipped=clipped,
     )
 
 
-def unit_of(account: Account) -> str:
-    """Return what one unit of the attributions means, in words."""
+def unit_of(scene: Scene, *names: str) -> str:
+    """Return what the attributions of these inputs mean, in words."""
+    account = scene.explanation.account
+    if (centre := centre_of(account.method)) is not None:
+        level, *others = {scene.centre(n) for n in names}
+        return f"above or below {centre.words}" + ("" if level is None or others else f", {level:.4g}")
     unit = _UNITS.get(account.method, "{score}").format(score=account.explained or "score")
     return f"attribution ({unit})"
 
@@ -128,7 +133,7 @@ def about(scene: Scene) -> str:
     target = label_of(account, item, scene.card)
     if item < len(account.score):
         parts.append(f"explains {target or account.explained or 'the score'} = {account.score[item]:.4g}")
-    if item < len(account.attribution_sum):
+    if item < len(account.attribution_sum) and shares_out(account.method, account.params):
         parts.append(f"attributions sum to {account.attribution_sum[item]:.4g}")
     return " · ".join(parts)
 

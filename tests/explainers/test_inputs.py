@@ -33,6 +33,23 @@ def test_mean_and_std_of_the_card_are_applied_per_channel(png):
     assert (got.dtype, got.shape) == (np.float32, (1, 3, 5, 4))
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_a_model_that_takes_blue_first_gets_blue_first(png, layout):
+    card = InputCard(layout=layout, channels="BGR", mean=MEAN, std=STD)
+    (got,) = read_file(png, spec(*((3, 5, 4) if layout == "NCHW" else (5, 4, 3))), card)
+    got = got.transpose(1, 2, 0) if layout == "NCHW" else got
+    # mean and std are in the order of the model, as its channels are
+    np.testing.assert_allclose(got, (RGB[..., [2, 1, 0]] / 255 - MEAN) / STD, rtol=1e-5)
+
+
+def test_grey_has_no_order(png):
+    grey, blue_first = (
+        read_file(png, spec(1, 5, 4), InputCard(kind="image", low=0, high=1, channels=c))
+        for c in ("RGB", "BGR")
+    )
+    np.testing.assert_array_equal(grey, blue_first)
+
+
 def test_a_mean_above_two_is_in_units_of_255(png):
     got = read_file(png, spec(5, 4, 3), InputCard(layout="NHWC", mean=[127.0], std=[128.0]))
     np.testing.assert_allclose(got[0], (RGB - 127.0) / 128, rtol=1e-5)

@@ -138,8 +138,8 @@ def test_a_value_that_all_channels_carry_for_their_group_is_shown_once():
 
 def test_the_words_name_method_class_and_score():
     card = cards(["cat", "dog"])
-    one = about(np.ones((1, 3)), card, attribution_sum=[3.0])
-    assert one.title == "occlusion"
+    one = about(np.ones((1, 3)), card, "kernel_shap", attribution_sum=[3.0])
+    assert one.title == "kernel shap"
     assert one.subtitle == "item 0 · explains class dog = 2.5 · attributions sum to 3"
     assert one.unit == "attribution (logits)"
 

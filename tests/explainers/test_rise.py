@@ -30,7 +30,7 @@ def test_the_map_is_the_loop_over_its_own_masks(digits, digit_images, fill):
     masks = masks_over(x, 4, keep)
     drawn = masks.draw(np.random.default_rng(7), 60)
     shown = x.mean() if fill == "mean" else fill
-    total = np.zeros(x.shape)
+    total, scores = np.zeros(x.shape), []
     for i in range(len(drawn.counts)):
         m = masks.render(drawn, i, i + 1)[0]
         copy = (x * m + shown * (1 - m)).astype(np.float32)
@@ -38,7 +38,9 @@ def test_the_map_is_the_loop_over_its_own_masks(digits, digit_images, fill):
             digits, copy[None], "feature_ablation", {"budget": 1}, target=3
         ).account.score[0]
         total += drawn.counts[i] * score * m
+        scores += [score] * drawn.counts[i]
     np.testing.assert_allclose(found.attributions["input"][0], total / (60 * keep), atol=1e-4)
+    np.testing.assert_allclose(found.account.per_item["masked_score"], [np.mean(scores)], atol=1e-4)
 
 
 def test_masks_show_each_value_as_often_as_asked():
@@ -89,6 +91,10 @@ def test_tables_are_covered_value_by_value(two_inputs):
     # of an additive model the map is half of the whole, and half of the value's own part
     expected = a * b / 2 + (a * b).sum() / 2
     assert (np.abs(found.attributions["a"] - expected) <= 4 * found.arrays["error.a"] + 1e-6).all()
+    # each input has masks of its own
+    for name in "ab":
+        level = found.account.per_item[f"masked_score.{name}"][0]
+        assert abs(level - (a * b).sum() / 2) <= 4 * found.arrays[f"error.{name}"].max()
     # there are eight masks over three values
     assert found.account.model_evaluations == 1 + 2 * 8
 

@@ -25,6 +25,12 @@ def test_where_the_score_is_that_of_the_baseline_there_is_nothing_to_distribute(
     assert text == "The score's difference to the baseline is 0: there is nothing to distribute."
 
 
+def test_what_lies_about_a_score_of_its_own_has_no_sum(mlp_bytes):
+    told = said(mlp_bytes, "rise", np.ones((1, 4), np.float32), masks=16)
+    assert "attribution_sum" not in told
+    assert told["masked_score"].startswith("The mean score of the masked copies: a value above it speaks for")
+
+
 def test_a_search_says_what_its_objective_is(mlp_bytes):
     text = said(mlp_bytes, "activation_maximization", np.zeros((1, 4), np.float32), steps=2)["objective"]
     assert text == "What the search was to make great, when it ended."

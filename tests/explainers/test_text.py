@@ -53,7 +53,10 @@ def test_rise_masks_words_and_leaves_the_ends(reviews, fill):
     there = np.array(MARKS)
     own = there + (sum(MARKS) - 0.25 - there) / 2
 
-    assert (found.attributions["input_ids"][0, [0, -1]] == 0).all()
+    # what every mask shows has the mean score: it is no better and no worse than the copies are
+    level = found.account.per_item["masked_score"][0]
+    assert (found.attributions["input_ids"][0, [0, -1]] == level).all()
+    assert (found.arrays["error.input_ids"][0, [0, -1]] == 0).all()
     errors = found.arrays["error.input_ids"][0, 1:-1]
     assert (np.abs(found.attributions["input_ids"][0] - own)[1:-1] <= 4 * errors).all()
     assert found.attributions["input_ids"][0].argmax() == 2

@@ -166,7 +166,32 @@ MORE = {
     "inversions": of_inversions,
     "columns of words": of_columns_of_words,
     "two features": lambda: of_a_table(0, 2),
+    "rise of an image": lambda: offset(of_images()),
+    "rise of images": lambda: offset(replace(of_images(), item=None)),
+    "rise of a table": lambda: offset(of_a_table()),
+    "rise of tables": lambda: offset(of_a_table(None)),
+    "rise of columns": lambda: offset(of_columns()),
+    "rise of words": lambda: offset(of_words()),
+    "rise of a series": lambda: offset(of_series()),
+    "rise of a volume": lambda: offset(of_volumes()),
+    "rise of a matrix": lambda: offset(scene({"attribution.x": normal(3, 4, 12, 33)})),
 }
+
+
+def offset(drawn, centre=-7.5, names=("",)):
+    """Return a scene as rise gives it: its values about a mean score, another for each item."""
+    account, arrays = drawn.explanation.account, dict(drawn.explanation.arrays)
+    centres = centre - np.arange(account.items)
+    for name in (n for n in arrays if n.startswith("attribution.")):
+        arrays[name] = arrays[name] + centres.reshape(-1, *[1] * (arrays[name].ndim - 1))
+    figures = account.per_item | {f"masked_score{n}": list(centres) for n in names}
+    account = account.model_copy(update={"method": "rise", "per_item": figures})
+    return replace(drawn, explanation=Explanation(arrays, account))
+
+
+def of_columns():
+    arrays = {f"attribution.{n}": normal(3, 1) for n in ("age", "fare")}
+    return scene(arrays, inputs={n.partition(".")[2]: normal(3, 1) for n in arrays})
 
 
 def figure(name):

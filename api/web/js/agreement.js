@@ -1,8 +1,9 @@
 // How far an item is explained as the others of its class are: rank correlation with the mean of the class.
 
+import { attributions } from './attributions.js';
 import { axesOf, cardOf, isImage } from './axes.js';
 import { spearman } from './rank.js';
-import { named, plain, plane, size } from './tensor.js';
+import { plain, plane, size } from './tensor.js';
 
 // all numbers of the job are fetched once, and of an item no more parts are kept than these
 const MOST = 64_000_000;
@@ -24,7 +25,7 @@ export async function agreements(job, items, told) {
 }
 
 function reduced(item, common) {
-  const values = item.failure ? null : named(item.arrays, 'attribution.').flatMap((t) => parts(t, common));
+  const values = item.failure ? null : attributions(item).flatMap((t) => parts(t, common));
   return { index: item.index, values };
 }
 

@@ -1,5 +1,6 @@
 // One item at length: its pictures, the prediction, the account and the layers.
 
+import { meaning } from './attributions.js';
 import { h } from './dom.js';
 import { accountTable } from './show/account.js';
 import { bars } from './show/bars.js';
@@ -31,5 +32,5 @@ export async function itemView(job, item, common) {
 }
 
 async function section(subject) {
-  return h('section', { class: `shown ${subject.form}` }, h('h3', {}, 'What counted', ' in ', h('code', {}, subject.tensor.name)), await DRAW[subject.form](subject));
+  return h('section', { class: `shown ${subject.form}` }, h('h3', {}, 'What counted', ' in ', h('code', {}, subject.tensor.name)), meaning(subject), await DRAW[subject.form](subject));
 }

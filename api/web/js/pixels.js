@@ -5,7 +5,13 @@ import { size, strides } from './tensor.js';
 export function shownImage(tensor, axes, card, picture) {
   if (picture) return { ...flat(tensor, 'HWC'), values: flat(tensor, 'HWC').values.map((v) => v / 255) };
   const image = flat(tensor, axes);
-  return { ...image, values: unit(image, card) };
+  const values = unit(image, card);
+  return { ...image, values: card.channels === 'BGR' && image.channels === 3 ? turned(values) : values };
+}
+
+// blue, green, red as red, green, blue
+function turned(values) {
+  return values.map((_, i) => values[i + 2 - 2 * (i % 3)]);
 }
 
 function flat(tensor, axes) {

@@ -1,10 +1,10 @@
 // What is drawn of an item: the attributions of one input, with what that input was and in which form it is shown.
 
+import { attributions } from './attributions.js';
 import { axesOf, cardOf, formOf } from './axes.js';
-import { named } from './tensor.js';
 
 export function subjects(job, item, common) {
-  return named(item.arrays, 'attribution.').map((tensor) => {
+  return attributions(item).map((tensor) => {
     const given = item.inputs.find((t) => t.name === tensor.name);
     const card = cardOf(common.card, tensor.name);
     const axes = axesOf(card, tensor.shape);

@@ -12,20 +12,26 @@ export function plain(tensor) {
   return tensor.data.map((v) => v ?? NaN);
 }
 
-// (H, W) values of an image: channels summed, axes brought into order
+// (H, W) values of an image, axes brought into order: channels summed; a value that all carry for their group is that value once
 export function plane(tensor, axes) {
   const [h, w, c] = ['H', 'W', 'C'].map((letter) => axes.indexOf(letter));
   const steps = strides(tensor.shape);
   const [height, width, channels] = [tensor.shape[h], tensor.shape[w], c < 0 ? 1 : tensor.shape[c]];
   const out = new Float64Array(height * width);
+  const first = new Float64Array(height * width);
+  let alike = true;
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      let sum = 0;
-      for (let k = 0; k < channels; k += 1) sum += tensor.data[y * steps[h] + x * steps[w] + (c < 0 ? 0 : k * steps[c])] ?? NaN;
-      out[y * width + x] = sum;
+      const at = y * width + x;
+      for (let k = 0; k < channels; k += 1) {
+        const value = tensor.data[y * steps[h] + x * steps[w] + (c < 0 ? 0 : k * steps[c])] ?? NaN;
+        if (k === 0) first[at] = value;
+        alike &&= value === first[at];
+        out[at] += value;
+      }
     }
   }
-  return { values: out, width, height };
+  return { values: alike ? first : out, width, height };
 }
 
 export function strides(shape) {

@@ -1,17 +1,18 @@
 // An item in small: its picture with what counted, or its attributions as a strip of colours.
 
+import { attributions } from './attributions.js';
 import { axesOf, cardOf, isImage } from './axes.js';
 import { colour } from './colours.js';
 import { h } from './dom.js';
 import { overlay } from './overlay.js';
 import { paint, shownImage } from './pixels.js';
-import { limitOf, named, plain, plane } from './tensor.js';
+import { limitOf, plain, plane } from './tensor.js';
 
 const WIDE = 32;
 
 export function thumb(item, common) {
   const canvas = h('canvas', { class: 'pixels', 'aria-hidden': 'true' });
-  const [tensor] = named(item.arrays, 'attribution.');
+  const [tensor] = attributions(item);
   if (!tensor) return canvas;
   const card = cardOf(common.card, tensor.name);
   const axes = axesOf(card, tensor.shape);

@@ -28,7 +28,12 @@ def bars(scene: Scene) -> Figure:
     figure = headed(frame(7.4, 1.35 + 0.27 * max(len(rows), 2)), scene.title, about(scene))
     axes = figure.subplots()
     draw(axes, rows)
-    unit = unit_of(scene.explanation.account)
+    drawn = (
+        scene.suffixes("attribution.")
+        if is_columns(scene, "attribution.")
+        else [scene.chosen("attribution.")]
+    )
+    unit = unit_of(scene, *drawn)
     named(axes.xaxis.label, f"{unit}{explained_errors(rows)}{left_out(hidden)}", 110)
     return figure
 

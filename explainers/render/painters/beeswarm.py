@@ -41,7 +41,7 @@ def beeswarm(scene: Scene) -> Figure:
     names(axes, np.arange(len(order)), [labels[i] for i in order])
     open_frame(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
-    named(axes.xaxis.label, unit_of(scene.explanation.account))
+    named(axes.xaxis.label, unit_of(scene, *scene.suffixes("attribution.")))
     if given is not None:
         _values_bar(figure, axes)
     return figure
@@ -51,17 +51,18 @@ def _gathered(scene: Scene) -> tuple[list[str], Array, Array | None]:
     """Return the features' names, attributions (items, features) and values, from one input or one column each."""
     columns = is_columns(scene, "attribution.")
     used = scene.suffixes("attribution.") if columns else [scene.chosen("attribution.")]
-    parts = [_rows(scene, scene.explanation.arrays[f"attribution.{n}"], n) for n in used]
+    there = [scene.whole(f"attribution.{n}") for n in used]
+    parts = [_rows(scene, a, n) for a, n in zip(there, used, strict=True) if a is not None]
     labels = used if columns else feature_names(scene.own(used[0]), parts[0].shape[1])
     values = np.concatenate(parts, 1).astype(np.float64)
-    there = [scene.inputs[n] for n in used if n in scene.inputs and scene.inputs[n].dtype.kind in "fiub"]
-    given = [_rows(scene, a, n) for a, n in zip(there, used, strict=False)]
+    known = [scene.inputs[n] for n in used if n in scene.inputs and scene.inputs[n].dtype.kind in "fiub"]
+    given = [_rows(scene, a, n) for a, n in zip(known, used, strict=False)]
     fits = len(given) == len(used) and sum(g.shape[1] for g in given) == values.shape[1]
-    known = np.concatenate(given, 1).astype(np.float64) if fits else None
+    held = np.concatenate(given, 1).astype(np.float64) if fits else None
     # of long batches not all inputs come along; items that failed hold NaN
-    values = values if known is None else values[: len(known)]
+    values = values if held is None else values[: len(held)]
     whole = np.asarray(np.isfinite(values).all(axis=1))
-    return labels, values[whole], None if known is None else known[: len(values)][whole]
+    return labels, values[whole], None if held is None else held[: len(values)][whole]
 
 
 def _rows(scene: Scene, a: Array, name: str) -> Array:

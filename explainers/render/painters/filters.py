@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from explainers.pixels import in_order
 from explainers.types import Array
 
 from ..frame import COLOURS, zero_centred
@@ -27,7 +28,7 @@ def filters(scene: Scene) -> Figure:
     title = f"{scene.title} · {name}"
     weights = _four(weights)
     if weights.shape[1] == 3:
-        return _coloured(weights, title)
+        return _coloured(_red_first(weights, scene), title)
     return _flat(weights[:, 0], title) if weights.shape[1] == 1 else _crossed(weights, title)
 
 
@@ -38,6 +39,12 @@ def _four(weights: Array) -> Array:
     if weights.ndim == 3:
         return weights[:, :, None, :]
     return weights.reshape(*weights.shape[:2], -1, weights.shape[-1])
+
+
+def _red_first(weights: Array, scene: Scene) -> Array:
+    """Turn filters over three channels into red, green and blue: the layer that has three is the one that sees the picture."""
+    cards = [c for c in scene.card.inputs.values() if c.channels == "BGR"]
+    return np.moveaxis(in_order(np.moveaxis(weights, 1, -1), cards[0]), -1, 1) if cards else weights
 
 
 def _coloured(weights: Array, title: str) -> Figure:

@@ -38,7 +38,7 @@ def items(scene: Scene) -> Figure:
         words = f"{i}: failed" if failed else _caption(scene, i)
         panel(sheet.at(*divmod(i, columns), caption=words), tinted(own_values, limit, ground))
     ends = "both" if clipped else "neither"
-    sheet.scale(ScalarMappable(zero_centred(limit), COLOURS), unit_of(scene.explanation.account), extend=ends)
+    sheet.scale(ScalarMappable(zero_centred(limit), COLOURS), unit_of(scene, name), extend=ends)
     hidden = scene.explanation.account.items - len(values)
     sheet.headed(scene.title, about(scene) + (f" · {hidden} not drawn" if hidden > 0 else ""))
     return sheet.figure

@@ -54,7 +54,7 @@ def _ground(given: Array, axes: str, card: InputCard) -> list[Array]:
     cut = slices(np.asarray(given, np.float64), axes)
     # one range for all slices: each by itself would flicker
     unit = unit_range(cut, card)
-    return [natural(s, "HWC", InputCard(low=0.0, high=1.0)) for s in unit]
+    return [natural(s, "HWC", InputCard(low=0.0, high=1.0, channels=card.channels)) for s in unit]
 
 
 def _chosen(values: Array) -> list[int]:

@@ -73,13 +73,15 @@ def _steps(axes: Axes, fall: Fall) -> None:
     axes.vlines(edges[1:-1], at[:-1] + 0.33, at[1:] - 0.33, color=FAINT, linewidth=0.8)
     margin = 0.04 * float(np.ptp(edges)) or 1.0
     axes.set_xlim(edges.min() - margin, edges.max() + margin)
-    axes.set_ylim(len(fall.rows) - 0.3, -0.7)
-    for x, y, va, words in (
-        (fall.start, -0.72, "bottom", f"baseline {fall.start:.4g}"),
-        (fall.end, -0.72, "bottom", f"item {fall.end:.4g}"),
+    bottom = len(fall.rows) + 0.35
+    axes.set_ylim(bottom, -0.7)
+    # where it begins above, where it ends below: they may lie near each other
+    for x, y, words in (
+        (fall.start, -0.72, f"baseline {fall.start:.4g}"),
+        (fall.end, bottom - 0.08, f"item {fall.end:.4g}"),
     ):
         axes.axvline(x, color=INK, linewidth=0.8, linestyle=(0, (3, 3)), zorder=0)
-        left = x == min(fall.start, fall.end)
-        axes.text(x, y, words, ha="left" if left else "right", va=va, fontsize=8, color=INK)
+        left = 2 * x < edges.min() + edges.max()
+        axes.text(x, y, f" {words} ", ha="left" if left else "right", va="bottom", fontsize=8, color=INK)
     open_frame(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)

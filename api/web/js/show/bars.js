@@ -20,7 +20,7 @@ export async function bars(subject) {
   const draw = async (kind) => fill(place, await kinds[kind]());
   await draw('bars');
   return [
-    h('div', { class: 'fields' }, field('Drawn as', select([['bars', 'bars'], ['waterfall', 'a waterfall']], 'bars', (e) => draw(e.target.value)))), place,
+    !subject.item.centres[subject.tensor.name] && h('div', { class: 'fields' }, field('Drawn as', select([['bars', 'bars'], ['waterfall', 'a waterfall']], 'bars', (e) => draw(e.target.value)))), place,
     values.length > order.length && h('p', { class: 'help' }, `${values.length - order.length} smaller ones are left out.`),
     h('details', {}, h('summary', {}, 'As a table'), table('Attributions', ['Feature', 'Attribution'], order.map((i, at) => h('tr', {},
       h('th', { scope: 'row' }, names[at]), h('td', { class: 'number' }, number(values[i])))))), contrast(subject),

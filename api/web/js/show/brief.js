@@ -1,5 +1,6 @@
 // An item beside others: its attributions in the form of their input, with nothing to set.
 
+import { meaning } from '../attributions.js';
 import { h } from '../dom.js';
 import { plainBars } from './bars.js';
 import { heatmap } from './heatmap.js';
@@ -11,7 +12,7 @@ const DRAW = { image: stillImage, words: colouredWords, series: lines, bars: pla
 
 export function brief(subjects) {
   return Promise.all(subjects.map(async (subject) => [
-    subjects.length > 1 && h('p', { class: 'help' }, h('code', {}, subject.tensor.name)), await DRAW[subject.form](subject)]));
+    subjects.length > 1 && h('p', { class: 'help' }, h('code', {}, subject.tensor.name)), meaning(subject), await DRAW[subject.form](subject)]));
 }
 
 // pictures are shown by themselves as well, to be looked at without colours over them

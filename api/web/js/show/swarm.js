@@ -1,5 +1,6 @@
 // Every item's attribution of each feature as a point, coloured by the feature's value: a beeswarm.
 
+import { attributions } from '../attributions.js';
 import { chart, rows } from '../charts.js';
 import { fill, h } from '../dom.js';
 import { featureName, strongest } from '../features.js';
@@ -13,7 +14,9 @@ export async function swarm(job, items, name, card, most) {
     fill(place, h('p', {}, 'Fetching the items…'));
     try {
       const all = await Promise.all(Array.from({ length: Math.min(most, job.items) }, (_, i) => items.batched(i)));
-      fill(place, await points(all.filter((i) => !i.failure), name, card));
+      const done = all.filter((i) => !i.failure);
+      const about = done[0]?.centres[name]?.words;
+      fill(place, about && h('p', { class: 'help' }, `0 is ${about}, of each item its own.`), await points(done, name, card));
     } catch (error) {
       fill(place, shown(error));
     }
@@ -24,7 +27,7 @@ export async function swarm(job, items, name, card, most) {
 }
 
 function points(all, name, card) {
-  const values = all.map((i) => i.arrays.find((t) => t.name === `attribution.${name}`).data);
+  const values = all.map((i) => attributions(i).find((t) => t.name === name).data);
   const given = all.map((i) => i.inputs.find((t) => t.name === name)?.data);
   const mean = values[0].map((_, f) => values.reduce((sum, v) => sum + Math.abs(v[f] ?? 0), 0));
   const order = strongest(mean, MOST);
