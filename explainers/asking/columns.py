@@ -11,10 +11,13 @@ import numpy as np
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
 from .covers import as_type
+from .effort import Mean, warn_of_few
 
 if TYPE_CHECKING:
     from ..run import Run
 
+ENOUGH = 30
+"""Items from which on the standard errors of their mean are true."""
 MOST_COLUMNS = 512
 """Features that are moved where nobody names any."""
 Columns = dict[str, list[int]]
@@ -147,13 +150,14 @@ def curves(run: Run, columns: Columns, points: Arrays) -> Arrays:
         arrays |= {f"grid.{name}": grid, f"ice.{name}": ice} | _means(name, ice)
     run.facts["features"] = columns
     _warn_of_mixed_classes(run)
+    warn_of_few(run, run.items, ENOUGH, "items")
     return arrays
 
 
 def _means(name: str, ice: Array) -> Arrays:
-    wide = ice.astype(np.float64)
-    error = wide.std(0, ddof=1) / np.sqrt(len(ice)) if len(ice) > 1 else np.zeros(ice.shape[1:])
-    return {f"curve.{name}": wide.mean(0).astype(np.float32), f"error.{name}": error.astype(np.float32)}
+    known = Mean()
+    known.add(ice.astype(np.float64))
+    return {f"curve.{name}": known.mean.astype(np.float32), f"error.{name}": known.error.astype(np.float32)}
 
 
 def _warn_of_mixed_classes(run: Run) -> None:

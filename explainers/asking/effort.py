@@ -168,6 +168,16 @@ def warn_of_rest(run: Run, params: BudgetParams, remaining: int, what: str) -> N
         )
 
 
+def warn_of_few(run: Run, taken: int, enough: int, what: str) -> None:
+    """Warn once where standard errors stand on too few observations to be true."""
+    if taken < enough:
+        _once(
+            run,
+            f"fewer than {enough} {what} were taken: the standard errors are themselves uncertain, and on average too small; "
+            "that of a single one is infinite",
+        )
+
+
 def _limit(params: BudgetParams) -> str:
     limits = {"the budget of {} evaluations": params.budget, "the time of {} s": params.seconds}
     return " or ".join(text.format(v) for text, v in limits.items() if v is not None)

@@ -10,12 +10,16 @@ from .. import datasets
 from ..errors import InvalidRequest
 from ..signature import class_count, target_spec
 from ..types import Array, Arrays
+from .effort import Mean, warn_of_few
 from .groups import OF_ITEMS, find_groups
 from .metrics import METRICS, Metric, read_labels
 
 if TYPE_CHECKING:
     from ..methods.permutation_importance import PermutationImportanceParams
     from ..run import Run
+
+ENOUGH = 10
+"""Permutations from which on the standard errors are true."""
 
 
 def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
@@ -35,8 +39,10 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
             )
             run.progress((group * len(orders) + k + 1) * run.items, total, "evaluations")
     run.facts |= {"metric": params.metric, "unshuffled": -start if params.metric == "mse" else start}
-    mean, error = losses.mean(0), _errors(losses)
-    found = {"importance": groups.spread(mean), "error": groups.spread(error)}
+    warn_of_few(run, len(orders), ENOUGH, "permutations")
+    known = Mean()
+    known.add(losses)
+    found = {"importance": groups.spread(known.mean), "error": groups.spread(known.error)}
     arrays = {f"{what}.{n}": a.astype(np.float32) for what, parts in found.items() for n, a in parts.items()}
     starts = [*groups.first.values(), groups.count]
     for n, a, b in zip(groups.first, starts, starts[1:], strict=False):
@@ -85,9 +91,3 @@ def measured(run: Run, feeds: Arrays, metric: Metric, labels: Array) -> float:
     weights = run.frozen[0].reshape(run.items, -1)
     predicted = answers.argmax(1) if measure.classes else (weights * answers.astype(np.float64)).sum(1)
     return measure.of(predicted, labels)
-
-
-def _errors(losses: Array) -> Array:
-    repeats = len(losses)
-    spread = losses.std(0, ddof=1) if repeats > 1 else np.zeros(losses.shape[1])
-    return np.asarray(spread / np.sqrt(repeats))

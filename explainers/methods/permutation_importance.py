@@ -32,7 +32,12 @@ class PermutationImportanceParams(GroupParams):
         description="What is lost: 'accuracy' of the greatest class, 'mse' or 'r2' of the explained value, or the mean "
         "explained 'score' itself.",
     )
-    repeats: int = Field(5, ge=1, le=10_000, description="Permutations of each group.")
+    repeats: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="Permutations of each group; with fewer than 10 the standard errors are on average too small.",
+    )
 
     def check_items(self, items: int, data: datasets.Datasets) -> None:
         """Refuse labels that are not one number for each item."""

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
-from ..asking.effort import Effort, EffortParams, Mean
+from ..asking.effort import Effort, EffortParams, Mean, warn_of_few
 from ..asking.shapley import marginals, prefixes
 from ..registry import method
 from ..types import Array, Arrays
@@ -21,6 +21,8 @@ ROUND_BYTES = 1 << 24
 """Coalitions of one round's permutations."""
 LEAST = 8
 """Permutations without which a standard error says nothing."""
+ENOUGH = 30
+"""Permutations from which on the standard errors are true."""
 
 
 class ShapleySamplingParams(CoalitionParams, EffortParams):
@@ -61,9 +63,12 @@ def _explained(game: Game, params: ShapleySamplingParams, rng: np.random.Generat
     sums = Mean()
     for samples in effort.rounds():
         orders = rng.permuted(np.tile(np.arange(count), (max(samples // 2, 1), 1)), axis=1)
-        sums.add((_added(game, orders) + _added(game, orders[:, ::-1])) / 2)
+        there, back = np.split(_added(game, np.concatenate([orders, orders[:, ::-1]])), 2)
+        sums.add((there + back) / 2)
         effort.error = float(sums.error.max(initial=0))
     effort.tell(game.asker.run)
+    if count > 2:  # of two groups an order and its reverse are all orders
+        warn_of_few(game.asker.run, effort.taken, ENOUGH, "permutations")
     return sums.mean, sums.error
 
 

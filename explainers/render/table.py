@@ -48,7 +48,7 @@ def features(scene: Scene, array: str = "attribution.") -> list[Feature]:
 
 
 def _of_input(scene: Scene, array: str, name: str, *, column: bool) -> list[Feature]:
-    values, errors = _values(scene, array + name), _values(scene, "error." + name)
+    values, errors = _values(scene, array + name), _raw(scene, "error." + name)
     assert values is not None
     # what is known to the last digits has no error to speak of
     if errors is not None and errors.max(initial=0) < 1e-6 * np.abs(values).max(initial=0):
@@ -62,19 +62,29 @@ def _of_input(scene: Scene, array: str, name: str, *, column: bool) -> list[Feat
     ]
     rows = [
         Feature(
-            labels[i], float(v), float(errors[i]) if errors is not None and errors.size == size else None, w
+            labels[i], float(v), _finite(errors[i]) if errors is not None and errors.size == size else None, w
         )
         for i, (v, w) in enumerate(zip(values, words, strict=True))
     ]
     return _joined(rows, members(scene, name, size))
 
 
+def _finite(error: float) -> float | None:
+    """Return an error that can be drawn; that of a single observation is infinite."""
+    return float(error) if np.isfinite(error) else None
+
+
 def _values(scene: Scene, name: str) -> Array | None:
+    found = _raw(scene, name)
+    return None if found is None else np.nan_to_num(found)
+
+
+def _raw(scene: Scene, name: str) -> Array | None:
     if name not in scene.explanation.arrays:
         return None
     cut = scene.item is not None and name.startswith(PER_ITEM)
     found = scene.one(name) if cut else scene.whole(name)
-    return None if found is None else np.nan_to_num(found).reshape(-1)
+    return None if found is None else found.reshape(-1)
 
 
 def place_names(card: InputCard, shape: Sequence[int], places: Sequence[int]) -> list[str]:

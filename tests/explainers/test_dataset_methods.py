@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from reference.tables import IRIS, exported, iris, linear, network
@@ -125,6 +127,60 @@ def test_a_linear_model_s_mean_score_does_not_know_who_has_which_value(sums, row
     found = explainers.explain(sums, rows, "permutation_importance", {"metric": "score"}).arrays
 
     np.testing.assert_allclose(found["importance.input"], 0, atol=1e-5)
+
+
+def true_errors(errors, claimed):
+    """Standard errors are true where so many of the errors lie within two, and the errors are as large as was claimed."""
+    share = np.concatenate([(e / s).reshape(-1) for e, s in zip(errors, claimed, strict=True)])
+    return 0.90 <= (np.abs(share) <= 2).mean() <= 0.99 and 0.8 <= np.sqrt((share**2).mean()) <= 1.25
+
+
+def test_importance_s_standard_errors_are_true_at_the_default(sums):
+    """The truth is the mean over every permutation of seven items."""
+    w, rng = np.array([2.0, -1.0, 0.0]), np.random.default_rng(1)
+    x = rng.normal(size=(7, 3)).astype(np.float32)
+    y = x @ w + 0.5 + rng.normal(size=7) / 2
+    every = np.array(list(itertools.permutations(range(7))))
+    loss = lambda moved: ((x @ w + 0.5 + moved - y) ** 2).mean(-1)  # noqa: E731
+    truth = [(loss((x[every, j] - x[:, j]) * w[j]) - loss(0)).mean() for j in range(2)]
+    params = {"labels": y, "metric": "mse"}
+    ask = lambda seed: explainers.explain(sums, x, "permutation_importance", params, seed=seed).arrays  # noqa: E731
+    found = [ask(seed) for seed in range(100)]
+
+    errors = [f["importance.input"][:2] - np.array(truth) for f in found]
+    assert true_errors(errors, [f["error.input"][:2] for f in found])
+
+
+def test_a_curve_s_standard_errors_are_true_of_the_population(flowers, fitted):
+    """The truth is the curve over all flowers, of which each data set is drawn."""
+    x, _ = iris()
+    grid, rng = [-1.0, 0.0, 1.0], np.random.default_rng(0)
+    truth = np.zeros((4, 3))
+    for j, k in itertools.product(range(4), range(3)):
+        moved = x.copy()
+        moved[:, j] = grid[k]
+        truth[j, k] = fitted.predict_proba(moved)[:, 0].mean()
+    drawn = [x[rng.integers(0, len(x), 30)] for _ in range(100)]
+    found = [
+        explainers.explain(flowers, rows, "partial_dependence", {"grid": grid}, target=0).arrays
+        for rows in drawn
+    ]
+
+    assert true_errors([f["curve.input"] - truth for f in found], [f["error.input"] for f in found])
+
+
+def test_few_permutations_are_said_to_be_few_and_one_knows_nothing_of_its_error(flowers):
+    x, y = iris()
+
+    def found(**more):
+        return explainers.explain(flowers, x, "permutation_importance", {"labels": y, **more})
+
+    assert np.isposinf(found(repeats=1).arrays["error.input"]).all()
+    assert "fewer than 10 permutations" in found(repeats=9).account.warnings[0]
+    assert not found().account.warnings
+    curves = explainers.explain(flowers, x[:1], "partial_dependence", {"features": [0]})
+    assert np.isposinf(curves.arrays["error.input"]).all()
+    assert "fewer than 30 items" in curves.account.warnings[0]
 
 
 def test_groups_are_shuffled_together(sums, rows):

@@ -17,6 +17,7 @@ FEATURES = 8
 SAMPLED = [
     ("kernel_shap", {"samples": 90}),
     ("kernel_shap", {"samples": 150}),
+    ("shapley_sampling", {"samples": 30}),
     ("shapley_sampling", {"samples": 60}),
 ]
 
@@ -146,6 +147,15 @@ def test_standard_errors_are_true(bent, x, truth, method, params):
     assert 0.90 <= (np.abs(share) <= 2).mean() <= 0.99
     assert 0.8 <= np.sqrt((share**2).mean()) <= 1.25
     assert np.abs(np.array(errors)[~varied]).max(initial=0) < 1e-5
+
+
+def test_few_permutations_are_said_to_be_few(bent, x):
+    told = [
+        explainers.explain(bent, x, "shapley_sampling", {"samples": n}).account.warnings for n in (28, 30)
+    ]
+
+    assert "fewer than 30 permutations" in told[0][0]
+    assert not told[1]
 
 
 def test_a_logit_of_what_is_no_probability_is_refused(bent, x):
