@@ -87,9 +87,10 @@ def digits(count: int = 1797) -> Case:
 
 
 def images(keep: Keep) -> None:
-    """An overlay, segments with their errors, a batch."""
+    """An overlay, one about a mean score, segments with their errors, a batch."""
     photo, few = Case(models.orange()), digits(10)
     keep("image", photo.draw(photo.explain("occlusion", {"window": 8, "stride": 4})))
+    keep("rise", photo.draw(photo.explain("rise", {"masks": 3000})))
     keep("segments", photo.draw(photo.explain("lime", {"segments": "slic", "count": 24, "samples": 600})))
     keep("items", few.draw(few.explain("lrp"), None))
 
