@@ -261,9 +261,9 @@ class Model:
         )
         return dimensions(target)
 
-    def item_bytes(self, feeds: Feeds) -> int:
+    def item_bytes(self, feeds: Feeds, place: Place) -> int:
         """Estimate the bytes of all tensors that one item's explanation needs, forward and back."""
-        graph = self.prepared(feeds, self.batching(feeds, Place())).graph
+        graph = self.prepared(feeds, self.batching(feeds, place)).graph
         sizes = (
             math.prod(d if isinstance(d, int) else 1 for d in dimensions(v) or [])
             for n in graph

@@ -20,6 +20,7 @@ from .graph.explanation import WEIGHTS, Head
 from .itemwise import Axes
 from .layout import Shapes, rows_first
 from .model import Model
+from .parallel import cuts, in_order
 from .registry import Params, find
 from .runtime import Session
 from .signature import Request, target_spec
@@ -53,6 +54,8 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     driven: Rows | None = None
     """The compiled graph that a driven method explains with: it says what the explained score is."""
+    lanes: int = 1
+    """How many batches of the deployed model run side by side; set before it is first asked, as is the place then."""
     told: Told | None = None
     """Set by a method whose results are no items of the inputs."""
 
@@ -97,7 +100,7 @@ class Run:
     @cached_property
     def room(self) -> int:
         """How many rows of these shapes fit in memory at a time."""
-        return int(np.clip(BATCH_BYTES // self.model.item_bytes(self.one), 1, LARGEST_BATCH))
+        return int(np.clip(BATCH_BYTES // self.model.item_bytes(self.one, self.place), 1, LARGEST_BATCH))
 
     def take(self, chosen: Sequence[int] | Array) -> Arrays:
         """Return these items of every input, shared inputs whole."""
@@ -146,13 +149,14 @@ class Run:
         """Return how many rows these feeds hold."""
         return itemwise.count(feeds, self.axes)
 
-    def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
-        """Run batch after batch; a batch that does not fit in memory is halved and run again."""
-        rows = self.rows_in(feeds)
-        for begin in range(0, rows, self.batch):
-            yield from self._halving(
-                itemwise.cut(feeds, self.axes, begin, min(begin + self.batch, rows)), run
-            )
+    def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays], lanes: int = 1) -> Iterator[Arrays]:
+        """Run batch after batch, so many at a time; a batch that does not fit in memory is halved and run again."""
+
+        def answered(part: tuple[int, int]) -> list[Arrays]:
+            return list(self._halving(itemwise.cut(feeds, self.axes, *part), run))
+
+        for found in in_order(answered, cuts(self.rows_in(feeds), self.batch, lanes), lanes):
+            yield from found
 
     def _halving(self, feeds: Arrays, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
         try:
@@ -171,20 +175,21 @@ class Run:
         """The output or inner tensor that the target names."""
         return target_spec(self.model.description, self.request.target).name
 
-    def session(self, place: Place) -> Session:
-        """Return the deployed model's session at a place, the explained tensor among its outputs."""
+    @property
+    def session(self) -> Session:
+        """The deployed model's session, the explained tensor among its outputs."""
         extra = () if self.explained in self.model.outputs else (self.explained,)
-        return self.model.forward(self.one, place, extra)
+        return self.model.forward(self.one, self.place, extra)
 
-    def answers(self, feeds: Feeds, place: Place) -> Array:
+    def answers(self, feeds: Feeds, lanes: int = 1) -> Array:
         """Return the explained tensor for any number of rows, rows first; safe beside other threads, and not counted."""
-        name, session = self.explained, self.session(place)
-        parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]))]
+        name, session = self.explained, self.session
+        parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]), lanes)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def evaluate(self, feeds: Feeds) -> Array:
         """Run the deployed model on any number of rows and return the explained tensor, rows first."""
-        found = self.answers(feeds, self.place)
+        found = self.answers(feeds, self.lanes)
         self.evaluations += self.rows_in(feeds)
         return found
 
@@ -211,9 +216,8 @@ class Run:
     def model_outputs(self) -> Arrays:
         """Return what the deployed model answers to the unperturbed items."""
         session = self.model.forward(self.one, self.place)
-        return {
-            f"output.{n}": a for n, a in self.join(list(self.in_batches(self.inputs, session.run))).items()
-        }
+        parts = list(self.in_batches(self.inputs, session.run, self.lanes))
+        return {f"output.{n}": a for n, a in self.join(parts).items()}
 
     # ---- compiled explanations
 

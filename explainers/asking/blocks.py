@@ -14,10 +14,11 @@ import numpy as np
 
 from ..errors import ResourceLimit
 from ..layout import Shapes
+from ..parallel import cuts, in_order
 from ..registry import Params, find
 from ..types import Array, Arrays
 from .alone import ALONE
-from .lanes import Lanes, cuts, in_order
+from .lanes import USUAL_ROWS, Lanes, spread
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -45,6 +46,7 @@ class Asker:
                 pointer="/params",
                 evaluations=self.total,
             )
+        spread(self.run, self.total)
 
     @classmethod
     def of(cls, run: Run) -> Asker:
@@ -66,9 +68,9 @@ class Asker:
         def asked(part: tuple[int, int]) -> Array:
             rows = self.run.copies(item, make(*part))
             with free:
-                return score(self.run.answers(rows, lanes.place))
+                return score(self.run.answers(rows))
 
-        parts = cuts(count, lanes)
+        parts = cuts(count, lanes.block, lanes.count, min(lanes.batch, USUAL_ROWS))
         with ALONE:
             for (begin, end), scores in zip(parts, in_order(asked, parts, lanes.makers), strict=True):
                 self._tell(end - begin)

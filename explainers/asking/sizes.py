@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..explainer import Place
     from ..model import Model
     from ..run import Run
 
@@ -23,14 +22,14 @@ CALL = 3e-5
 _BEST: WeakKeyDictionary[Model, dict[Any, int]] = WeakKeyDictionary()
 
 
-def best_size(run: Run, place: Place, most: int, usual: int, planned: int) -> int:
+def best_size(run: Run, most: int, usual: int, planned: int) -> int:
     """Return the number of rows with the most evaluations per second, timed once for a model, its shapes and place."""
     sizes = candidates(most, usual, planned)
     shapes = tuple((n, a.shape) for n, a in sorted(run.one.items()))
-    name = (shapes, place, run.explained, tuple(sizes))
+    name = (shapes, run.place, run.explained, tuple(sizes))
     known = _BEST.setdefault(run.model, {})
     if name not in known:
-        known[name] = fastest(sizes, lambda rows: _seconds(run, place, rows))
+        known[name] = fastest(sizes, lambda rows: _seconds(run, rows))
     return known[name]
 
 
@@ -54,10 +53,10 @@ def fastest(sizes: Sequence[int], seconds: Callable[[int], float]) -> int:
     return min(s for s, t in taken.items() if t <= 1.01 * min(taken.values()))
 
 
-def _seconds(run: Run, place: Place, rows: int) -> float:
+def _seconds(run: Run, rows: int) -> float:
     """Time this many copies of the first item: the best of a few runs after a first one, which allocates."""
     name = run.explained
-    session = run.session(place)
+    session = run.session
     feeds = run.take(np.zeros(rows, np.int64))
     session.run(feeds, [name])
     taken: list[float] = []

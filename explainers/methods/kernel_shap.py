@@ -74,9 +74,12 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
     regression = Regression(count, game.nothing, game.whole)
     # whole sizes are asked whole: where the time is short, no more than there must be
     whole = whole_sizes(count, effort.paid if params.seconds is None else min(least, effort.paid))
-    for members in (of_size(count, size) for size in whole):
-        regression.take(members, game.values(members))
-        effort.taken += len(members)
+    if whole:
+        taken = [of_size(count, size) for size in whole]
+        worth = np.split(game.values(np.concatenate(taken)), np.cumsum([len(m) for m in taken])[:-1])
+        for members, values in zip(taken, worth, strict=True):
+            regression.take(members, values)
+        effort.taken += sum(len(m) for m in taken)
     drawn = np.setdiff1d(np.arange(1, count), whole)
     regression.drawn_weight = float(size_weights(count)[drawn - 1].sum())
     for samples in effort.rounds() if len(drawn) else ():

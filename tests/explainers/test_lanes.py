@@ -12,10 +12,11 @@ import pytest
 
 import explainers
 from explainers.asking.blocks import Asker
-from explainers.asking.lanes import MOST_LANES, Lanes, cuts, in_order, shared_out
+from explainers.asking.lanes import LANE_WEIGHTS, MOST_LANES, shared_out
 from explainers.asking.sizes import WORTH_TIMING, candidates, fastest
 from explainers.errors import ResourceLimit
 from explainers.explainer import Place
+from explainers.parallel import cuts, in_order
 from explainers.run import Run
 from explainers.signature import read_request
 
@@ -31,13 +32,13 @@ class Watched(Run):
     most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answers(self, feeds, place):
+    def answers(self, feeds, lanes=1):
         with self.lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
         time.sleep(0.002)
         try:
-            return super().answers(feeds, place)
+            return super().answers(feeds, lanes)
         finally:
             with self.lock:
                 self.inside -= 1
@@ -70,6 +71,7 @@ def test_several_parts_are_worked_on_at_a_time_and_a_single_one_by_the_caller():
     together = threading.Barrier(2, timeout=10)
     assert list(in_order(lambda i: together.wait() * 0 + i, range(2), 2)) == [0, 1]
     assert list(in_order(lambda _: threading.get_ident(), [1], 2)) == [threading.get_ident()]
+    assert set(in_order(lambda _: threading.get_ident(), range(5), 1)) == {threading.get_ident()}
     assert list(in_order(str, [], 2)) == []
 
 
@@ -92,7 +94,7 @@ def test_what_the_work_raises_is_raised_and_its_threads_end():
 @pytest.mark.parametrize("count", [0, 1, 7, 31, 64, 257, 8000])
 @pytest.mark.parametrize("lanes", [1, 2, 8])
 def test_parts_cover_all_rows_and_are_as_many_for_each_lane(count, lanes):
-    parts = cuts(count, Lanes(Place(), lanes, 16, 64))
+    parts = cuts(count, 64, lanes, 16)
     sizes = [e - b for b, e in parts]
 
     assert [r for b, e in parts for r in range(b, e)] == list(range(count))
@@ -103,22 +105,40 @@ def test_parts_cover_all_rows_and_are_as_many_for_each_lane(count, lanes):
 
 
 @several
-def test_each_lane_has_its_share_of_the_threads(digits, digit_images):
-    many = shared_out(run_of(digits, digit_images, Place(threads=CORES)), WORTH_TIMING)
-    place, count = many
+def test_each_lane_has_its_share_of_the_threads():
+    place, count = shared_out(Place(threads=CORES), WORTH_TIMING, 0)
 
     assert 2 <= count <= MOST_LANES
     assert CORES // 2 < count * place.threads <= CORES
-    assert shared_out(run_of(digits, digit_images, Place(threads=1)), WORTH_TIMING)[1] == 1
     # more threads than cores are no more lanes
-    assert shared_out(run_of(digits, digit_images, Place(threads=4 * CORES)), WORTH_TIMING) == many
+    assert shared_out(Place(threads=4 * CORES), WORTH_TIMING, 0) == (place, count)
+
+
+@pytest.mark.parametrize(
+    ("place", "planned", "heavy"),
+    [
+        (Place(threads=1), WORTH_TIMING, 0),
+        (Place("cuda"), WORTH_TIMING, 0),
+        (Place(), WORTH_TIMING - 1, 0),
+        (Place(), WORTH_TIMING, LANE_WEIGHTS + 1),
+    ],
+)
+def test_one_lane_at_the_place_itself_where_more_would_not_pay(place, planned, heavy):
+    assert shared_out(place, planned, heavy) == (place, 1)
 
 
 @several
-def test_one_lane_at_the_run_s_own_place_where_a_second_session_would_not_pay(digits, digit_images):
-    run = run_of(digits, digit_images)
-    assert shared_out(run, WORTH_TIMING - 1) == (run.place, 1)
-    assert shared_out(run, WORTH_TIMING, heaviest=10) == (run.place, 1)
+def test_a_run_that_asks_often_builds_one_session(digits, digit_images):
+    model = explainers.load(digits.proto)
+    explainers.explain(model, digit_images, "rise", {"masks": 1000}, threads=2)
+    assert model.builds == 1
+
+
+@several
+def test_rows_too_large_to_run_side_by_side_have_the_whole_place(digits, digit_images):
+    run = run_of(digits, digit_images, Place(threads=2))
+    run.room = 1  # as for items of half a gigabyte
+    assert (Asker(run, WORTH_TIMING).lanes.count, run.place) == (1, Place(threads=2))
 
 
 @several
