@@ -61,6 +61,13 @@ class Crashed(ExplainError):
     title = "The process that ran the model died"
 
 
+class ServiceFailed(ExplainError):
+    """A fault of the service itself: neither the model's nor the request's."""
+
+    code = "service-failed"
+    title = "The service failed"
+
+
 class TimeLimit(ExplainError):
     """The work took longer than its limit."""
 

@@ -21,7 +21,7 @@ from . import accuracy, companions, logs, references, traces
 from . import arrays as npy
 from .blobs import open_blobs
 from .cutting import cut_inputs, cut_target
-from .errors import Crashed, LedgerUnavailable, TimeLimit, Unavailable
+from .errors import Crashed, LedgerUnavailable, ServiceFailed, TimeLimit, Unavailable
 from .ledger import claims, counters, window, workers
 from .ledger.claims import Claim
 from .ledger.database import Database
@@ -79,10 +79,9 @@ class Supervisor:
         except MemoryError:
             self._failed(claim, ResourceLimit("the worker ran out of memory; send fewer items"))
         except Exception as e:
-            log.exception("chunk %d", claim.chunk)
-            self._failed(
-                claim, Crashed(f"the worker failed in a way that it does not know ({type(e).__name__})")
-            )
+            # no model runs in this process: whatever this is, it is ours
+            log.exception("chunk %d of job %s", claim.chunk, claim.job)
+            self._failed(claim, _ours(claim, e))
 
     def _run(self, claim: Claim, watch: _Watcher) -> _Done:
         inputs = cut_inputs(claim, self._blobs)
@@ -154,8 +153,9 @@ class Supervisor:
         traces.note(outcome=error.code)
 
         def write(session: Session) -> list[Ticket]:
-            if isinstance(error, Crashed | TimeLimit | ResourceLimit):
-                counters.add(session, "sandbox_kills", error.code)
+            if isinstance(error, Crashed | TimeLimit | ResourceLimit | ServiceFailed):
+                if not isinstance(error, ServiceFailed):
+                    counters.add(session, "sandbox_kills", error.code)
                 # what ran too long would do so again; what took too much memory gets one more try, in a fresh runner
                 tries = {TimeLimit: 1, ResourceLimit: 2}.get(type(error))
                 claims.crash(session, claim, error, self._settings, tries=tries)
@@ -194,6 +194,13 @@ def _counted(account: dict[str, Any], most: int) -> int:
     """Return the model's evaluations as an account gives them, 0 where no account can: a runner may say anything."""
     said = account.get("model_evaluations")
     return said if type(said) is int and 0 <= said <= most else 0
+
+
+def _ours(claim: Claim, error: Exception) -> ServiceFailed:
+    return ServiceFailed(
+        f"the service failed ({type(error).__name__}), and neither the model nor the request is to blame; ask its operator: "
+        f"the worker's log has the reason under job {claim.job}"
+    )
 
 
 def _about(claim: Claim) -> dict[str, Any]:
