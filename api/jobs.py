@@ -9,6 +9,7 @@ from flask import Response
 from pydantic import RootModel
 
 from explainers.errors import InvalidRequest
+from workers import logs
 from workers.records import JobRecord
 
 from .context import patience, service, tenant
@@ -45,6 +46,8 @@ def submit(body: RootModel[Any]) -> Any:
         job, _ = service().submit(tenant(), asked, key)
     except InvalidRequest as e:
         raise as_written(e, fields) from e
+    # the line of this answer joins the request with what workers write of the job
+    logs.more(job=job.id)
     return _waited(job) or (JobAnswer.of(job), 202, _where(job))
 
 

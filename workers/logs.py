@@ -16,6 +16,11 @@ def about(**ids: Any) -> None:
     _about.set({name: value for name, value in ids.items() if value not in (None, "")})
 
 
+def more(**ids: Any) -> None:
+    """Say what else they are about."""
+    about(**(_about.get() or {}) | ids)
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
