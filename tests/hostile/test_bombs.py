@@ -31,6 +31,36 @@ ENDLESS = f"""{HEAD} <int64 turns = {{9223372036854775807}}, bool yes = {{1}}> {
         d = Identity (c)
         b = Sin (a) }}> }}"""
 
+FOREVER = f"""{HEAD} <bool yes = {{1}}> {{
+    y = Loop ( , yes, x) <body = step (int64 i, bool c, float[N, 2] a) => (bool d, float[N, 2] b) {{
+        d = Identity (c)
+        b = Sin (a) }}> }}"""
+# sizes that stand nowhere in the model: a million million times what the inputs of ones add up to
+COMPUTED = f"""{HEAD} <float big = {{1e12}}, int64[1] zero = {{0}}, int64[1] minus = {{-1}}, int64[1] one = {{1}}> {{
+    sum = ReduceSum <keepdims = 0> (x)
+    product = Mul (sum, big)
+    count = Cast <to = 7> (product)
+    many = Unsqueeze (count, zero)
+    flat = Reshape (x, minus)
+    %s
+    all = ReduceSum <keepdims = 0> (huge)
+    y = Add (x, all) }}"""
+SWELLING = {
+    "Tile": "huge = Tile (flat, many)",
+    "Range": """from = Constant <value_int = 0> ()
+    by = Constant <value_int = 1> ()
+    numbers = Range (from, count, by)
+    huge = Cast <to = 1> (numbers)""",
+    "Pad": """pads = Concat <axis = 0> (zero, many)
+    huge = Pad (flat, pads)""",
+    "Expand": "huge = Expand (sum, many)",
+    "ConstantOfShape": "huge = ConstantOfShape (many)",
+    "Resize": """whole = Constant <value_ints = [1, 1, -1]> ()
+    series = Reshape (x, whole)
+    sizes = Concat <axis = 0> (one, one, many)
+    huge = Resize <mode = "nearest"> (series, , , sizes)""",
+}
+
 
 @pytest.fixture(scope="module")
 def small(make_stack):
@@ -65,6 +95,8 @@ def test_a_constant_of_70_terabytes_is_refused_when_it_is_looked_at(small):
     [
         pytest.param(GROWING, "resource-limit", id="a chain that grows"),
         pytest.param(ENDLESS, "time-limit", id="a loop without end"),
+        pytest.param(FOREVER, "time-limit", id="a loop by its condition alone"),
+        *(pytest.param(COMPUTED % part, "resource-limit", id=name) for name, part in SWELLING.items()),
     ],
 )
 def test_a_bomb_ends_in_its_limit_and_the_next_job_is_done(small, make_mlp, text, code):
