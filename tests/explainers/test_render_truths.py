@@ -190,3 +190,15 @@ def test_one_of_several_layers_is_asked_for_by_name():
     assert [len(t) - 1 for t in tiles.values()] == [4, 6]
     with pytest.raises(errors.InvalidRequest, match="'c' to draw under filter; there is that of a, b"):
         draw(Scene(s.explanation, {}, s.card, None, "c"))
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [([1, 1, 1], "explains class CLASS"), ([0, 1, 1], "explains each item's own class"), ([], None)],
+)
+def test_curves_say_which_class_they_are_of(index, words):
+    s = of_curves()
+    s.explanation.account.index = index
+    line = draw(s, "dependence")._supxlabel.get_text()
+
+    assert (words.replace("CLASS", LABELS[1]) in line) if words else "explains" not in line

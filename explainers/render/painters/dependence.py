@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from explainers.labels import label_of
 from explainers.types import Array
 
 from ..frame import DISTINCT, INK, frame, headed, named, open_frame, plain
@@ -109,9 +110,17 @@ def _words(curve: Curve, grid: Array) -> list[str]:
     return [plain(known[int(v)], 12) for v in grid] if fit else []
 
 
+def _explained(scene: Scene) -> list[str]:
+    """Say which class the curves are of, where there is one."""
+    account = scene.explanation.account
+    if len(set(account.index)) > 1:
+        return ["explains each item's own class"]
+    return [f"explains {label}"] if (label := label_of(account, 0, scene.card)) else []
+
+
 def _note(scene: Scene, hidden: int) -> str:
     drawn = len(scene.explanation.arrays[f"ice.{_inputs(scene)[0]}"])
-    parts = [about(scene), "line: mean, band: two standard errors, grey: single items"]
+    parts = [about(scene), *_explained(scene), "line: mean, band: two standard errors, grey: single items"]
     if drawn < scene.explanation.account.items:
         parts.append(f"of the first {drawn} items")
     if hidden:
