@@ -23,6 +23,7 @@ from .scratch import Scratch
 from .settings import Settings
 from .tether import tie
 
+NICE = 2
 AFTER_CELERY = -200
 """Whoever shares memory between processes removes its own folder at -100, and complains if it is not there."""
 
@@ -45,6 +46,8 @@ class Program:
     def run(self) -> None:
         """Consume until told to stop."""
         settings = self._settings
+        # a job that is accepted may wait for a moment, whoever has it accepted does not: the web server goes first
+        os.nice(NICE)
         ledger = Database(settings.ledger_url, forks=True)
         upgrade(ledger)
         ledger.close()
