@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field
 
+from explainers import registry
 from workers.records import JobRecord, Priority, ResultRecord, State
 
 from .answers import Answer, ArrayAnswer
+from .context import service
 
 
 class ProgressAnswer(Answer):
@@ -44,6 +46,12 @@ class JobAnswer(Answer):
     created: datetime
     started: datetime | None
     finished: datetime | None
+    kept_until: datetime | None = Field(
+        description="Until when results and inputs are kept; null before the end, and where they were removed."
+    )
+    removed: datetime | None = Field(
+        description="When results and inputs were removed, by request or by age; null: they were not."
+    )
     links: dict[str, str]
 
     @classmethod
@@ -51,15 +59,31 @@ class JobAnswer(Answer):
         """Return a job's fields, with its links."""
         here = f"/v1/jobs/{job.id}"
         links = {"self": here, "events": f"{here}/events", "model": f"/v1/models/{job.model}"}
-        if job.state in ("succeeded", "partially_succeeded") or job.kept:
+        if job.removed is None and (job.state in ("succeeded", "partially_succeeded") or job.kept):
             links |= {name: f"{here}/{end}" for name, end in _RESULT_LINKS.items()}
-        known = {name: getattr(job, name) for name in JobAnswer.model_fields if name != "links"}
-        return {**known, "progress": vars(job.progress), "links": links}
+        if not _has_items(job.method):
+            links.pop("picture", None)
+        known = {
+            name: getattr(job, name) for name in JobAnswer.model_fields if name not in ("links", "kept_until")
+        }
+        return {**known, "progress": vars(job.progress), "kept_until": _kept_until(job), "links": links}
 
     @classmethod
     def of(cls, job: JobRecord) -> Self:
         """Make the answer from the record."""
         return cls.model_validate(cls.fields_of(job))
+
+
+def _has_items(method: str) -> bool:
+    """Say whether single items can be drawn: what is asked about a data set as a whole has none."""
+    known = registry.methods().get(method)
+    return known is None or known.per_item or known.family != "sampling"
+
+
+def _kept_until(job: JobRecord) -> datetime | None:
+    if job.finished is None or job.removed is not None:
+        return None
+    return job.finished + timedelta(days=service().settings.result_days)
 
 
 _RESULT_LINKS = {

@@ -134,6 +134,8 @@ class JobRecord:
     finished: datetime | None
     kept: bool = False
     """True: it was cancelled, and has the best result that was found by then."""
+    removed: datetime | None = None
+    """When its results and inputs were removed, by request or by age."""
 
     @property
     def final(self) -> bool:

@@ -36,6 +36,7 @@ def record(job: Job) -> JobRecord:
         dead_letter=job.dead, cached=job.cached, dataset=job.dataset, created=moment(job.created),
         started=maybe_moment(job.started), finished=maybe_moment(job.finished),
         kept=job.state == "cancelled" and job.result is not None and job.removed is None,
+        removed=maybe_moment(job.removed),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from workers.settings import Settings
 from workers.tables import OPEN_JOB, Chunk, Event, IdempotencyKey, Job, Worker
 
 from . import claims, counters, jobs, uses, workers
-from .database import affected, now, pairs
+from .database import affected, clock, now, pairs
 
 LEASE_DETAIL = "the worker that held the work went away without a word"
 CHILD_DETAIL = "the worker process that supervised the work died"
@@ -96,7 +96,7 @@ def outdated(session: Session, settings: Settings) -> list[str]:
 
 def remove_results(session: Session, job: Job) -> list[str]:
     """Remove a finished job's results and inputs; return the blobs that nobody needs now. Its states are kept."""
-    job.removed = job.finished
+    job.removed = clock(session)
     affected(session, delete(Event).where(Event.job == job.id, Event.kind == "progress"))
     return [d for kind in ("result", "input") for d in uses.drop(session, kind, job.id)]
 
