@@ -82,6 +82,13 @@ class RuntimeFailure(ExplainError):
     title = "The runtime could not run the model"
 
 
+class ScoreNotFinite(RuntimeFailure):
+    """The model answered to an item with NaN or an infinity: there is nothing that could be explained."""
+
+    code = "score-not-finite"
+    title = "The explained score is not a finite number"
+
+
 class Cancelled(ExplainError):
     """The caller asked to stop."""
 

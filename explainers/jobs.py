@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from . import __version__, runtime
+from . import __version__, finite, runtime
 from . import target as targets
 from .books import ledger_entries
 from .datasets import Datasets
@@ -163,6 +163,8 @@ def _ordered(arrays: Arrays) -> Arrays:
 
 
 def _account(run: Run, arrays: Arrays, explained: str, score: list[float]) -> Account:
+    if find(run.request.method).family != "prototype":  # which may look for where the NaN comes from
+        finite.of_items(score, explained)
     attributions = {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith("attribution.")}
     # every member of a group carries the group's value: the sum is about the groups
     attributions |= {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith("group.")}

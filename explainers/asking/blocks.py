@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import finite
 from ..errors import ResourceLimit
 from ..layout import Shapes
 from ..parallel import cuts, in_order
@@ -105,16 +106,22 @@ class Asker:
 
     def _score(self, item: int) -> Callable[[Array], Array]:
         """Return what takes the explained scalar of each row from answers about copies of one item."""
-        weights = self.run.frozen[0][item].reshape(-1)
+        weights = self._frozen[item].reshape(-1)
         # most targets are one value of many
         counted = np.flatnonzero(weights)
 
         def score(answers: Array) -> Array:
-            return np.asarray(
-                answers.reshape(len(answers), -1)[:, counted].astype(np.float64) @ weights[counted]
-            )
+            found = answers.reshape(len(answers), -1)[:, counted].astype(np.float64) @ weights[counted]
+            return finite.of_copies(found, self.run.explained)
 
         return score
+
+    @cached_property
+    def _frozen(self) -> Array:
+        """The target's weights per item, each of which has a finite score."""
+        weights, scores, _ = self.run.frozen
+        finite.of_items(scores, self.run.explained)
+        return weights
 
     def _tell(self, rows: int) -> None:
         self.run.evaluations += rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import finite
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
 from .covers import as_type
@@ -137,6 +138,7 @@ def curves(run: Run, columns: Columns, points: Arrays) -> Arrays:
     """Return each column's grid, the score of every item along it, their mean, and the mean's standard error."""
     total = sum(g.size for g in points.values()) * run.items
     everyone = np.arange(run.items)
+    finite.of_items(run.frozen[1], run.explained)
     arrays: Arrays = {}
     done = 0
     for name, grid in points.items():
@@ -144,7 +146,7 @@ def curves(run: Run, columns: Columns, points: Arrays) -> Arrays:
         for i, place in enumerate(columns[name]):
             for k, value in enumerate(grid[i]):
                 feeds = {**run.inputs, name: with_column(run, name, place, value)}
-                ice[:, i, k] = run.scores(feeds, everyone)
+                ice[:, i, k] = finite.of_copies(run.scores(feeds, everyone), run.explained)
                 done += run.items
                 run.progress(done, total, "evaluations")
         arrays |= {f"grid.{name}": grid, f"ice.{name}": ice} | _means(name, ice)
