@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from flask import Flask, Request, Response, current_app, request
+from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
@@ -47,6 +48,16 @@ def install(app: Flask, limits: dict[str, int]) -> None:
 
     app.before_request(bound)
     app.register_error_handler(ClientDisconnected, _stalled)
+    # a chunked body is parsed while it is read
+    app.register_error_handler(ParseException, _broken)
+
+
+def _broken(_error: ParseException) -> Response:
+    return problem(
+        400,
+        "the body's chunks are not as HTTP has them (RFC 9112, section 7.1); send it anew",
+        {"Connection": "close"},
+    )
 
 
 def _stalled(_error: ClientDisconnected) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -47,6 +48,24 @@ def model(web) -> str:
         headers={"Content-Type": "application/octet-stream"},
     )
     return answer.json()["id"]
+
+
+@pytest.fixture(scope="session")
+def good_after(web, model) -> Callable[[Callable[[], object]], None]:
+    """Checks that a good job is done within five seconds of something bad."""
+
+    def check(bad: Callable[[], object]) -> None:
+        tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 0.5]}
+        good = {"model": model, "method": "gradient", "inputs": [tensor]}
+        # a runner for this tenant and model is started once; what follows the bad is then measured
+        assert web.post("/v1/jobs", json=good, headers={"Prefer": "wait=50"}).status_code == 200
+        bad()
+        good["seed"] = time.time_ns() % 2**31
+        answer = web.post("/v1/jobs", json=good, headers={"Prefer": "wait=5"})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["state"] == "succeeded"
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -51,3 +51,12 @@ def test_the_next_good_model_is_taken_soon(web):
     answer = web.post("/v1/models", content=hostile.plain().SerializeToString(), headers=BYTES)
     assert answer.status_code in (200, 201)
     assert time.monotonic() - began < 5
+
+
+def test_the_next_good_job_is_done_within_five_seconds(web, good_after):
+    def bad() -> None:
+        for rows in (hostile.elsewhere, hostile.foreign, hostile.circles, hostile.liars):
+            for _, data in list(rows())[:4]:
+                assert web.post("/v1/models", content=data, headers=BYTES).status_code == 422
+
+    good_after(bad)
