@@ -8,27 +8,21 @@ import re
 
 import numpy as np
 import pytest
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import numpy_helper
 from PIL import Image
-from reference import texts
+from reference.pictured import PICTURED, Pictured, summing
 
 from explainers import tensors
+from explainers.render import picture
 from explainers.stylesheet import SOURCE
+from explainers.types import Card, Explanation
 
-RNG = np.random.default_rng(0)
-SHAPES = {"image": (3, 8, 8), "tabular": (5,), "series": (40, 2), "volume": (1, 6, 8, 8)}
-CARDS = {
-    "image": {"kind": "image", "layout": "NCHW", "low": 0, "high": 1},
-    "tabular": {"kind": "tabular", "feature_names": ["age", "height", "<b>weight</b>", "$x", "z" * 300]},
-    "series": {"kind": "series", "layout": "NTC", "rate": 20.0, "feature_names": ["left", "right"]},
-    "volume": {"kind": "volume", "layout": "NCDHW"},
-}
-KINDS = ["image", "text", "tabular", "series", "volume"]
 FEW = {"samples": 200}
 METHODS = {
     "occlusion": {}, "feature_ablation": {}, "rise": {"masks": 64}, "lime": FEW, "kernel_shap": FEW,
+    "partition_shap": {"segments": 8},
     "shapley_sampling": {"samples": 20}, "exact_shapley": {"segments": 6}, "meaningful_perturbation": {"steps": 10},
-    "permutation_importance": {"metric": "score", "repeats": 3}, "partial_dependence": {"grid": 4, "features": [0, 1]},
+    "permutation_importance": {"metric": "score", "repeats": 3}, "partial_dependence": {"grid": 4},
 }  # fmt: skip
 OF_ALL = {"permutation_importance", "partial_dependence"}
 # features and groups of a text differ from item to item: only places can be moved through a data set of texts
@@ -36,32 +30,22 @@ MORE = {
     ("permutation_importance", "text"): {"groups": "features"},
     ("exact_shapley", "tabular"): {"segments": 12},
     ("lime", "image"): {"segments": "slic", "count": 6},
+    # a blur of a single value is that value
+    ("meaningful_perturbation", "columns"): {"fill": "zeros"},
 }
+# a table of columns has its features by name
+PLACES = {kind: [0, 1] for kind in PICTURED} | {"columns": ["age", "fare"]}
+SHOWN = ("attribution.", "error.", "importance.", "repeats.", "ice.", "curve.")
+COLOURED, LEAST = 24, 0.004
+"""How far a pixel's channels lie apart, and the share of such pixels that numbers add to a picture without any."""
 
 
-def summing(shape):
-    """Return a model of (N, *shape) to (N, 2): minus and plus a weighted sum of the tanh of its input."""
-    size = int(np.prod(shape))
-    weights = RNG.normal(size=size).astype("f4")
-    nodes = [
-        helper.make_node("Tanh", ["x"], ["squeezed"]),
-        helper.make_node("Flatten", ["squeezed"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "w"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes, "summing",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *shape])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 2])],
-        [numpy_helper.from_array(np.stack([-weights, weights], 1), "w")],
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    checker.check_model(model)
-    return model.SerializeToString()
-
-
-def upload(http, model, card, **external):
-    parts = {"model": ("m.onnx", model), "card": ("c.json", json.dumps(card))}
-    answer = http.post("/v1/models", files=[*parts.items(), *external.items()])
+def upload(http, pictured):
+    parts = {
+        "model": ("m.onnx", pictured.model.SerializeToString()),
+        "card": ("c.json", json.dumps(pictured.card)),
+    }
+    answer = http.post("/v1/models", files=[*parts.items(), *pictured.external.items()])
     assert answer.status_code in (200, 201), answer.text
     return answer.json()["id"]
 
@@ -69,25 +53,15 @@ def upload(http, model, card, **external):
 @pytest.fixture(scope="module")
 def models(http):
     """Ids of a model of each kind of data."""
-    labels = {"logits": {"labels": ["no", "<i>yes</i>"]}}
-    found = {
-        k: upload(http, summing(s), {"inputs": {"x": CARDS[k]}, "outputs": labels}) for k, s in SHAPES.items()
-    }
-    tokenizer = ("tokenizer.json", texts.tokenizer().encode())
-    return found | {"text": upload(http, texts.model().SerializeToString(), texts.CARD, external=tokenizer)}
-
-
-def inputs(kind):
-    if kind == "text":
-        sentences = ["a great film , this", "this film not bad ,", "not a great film ,"]
-        return [{"name": "input_ids", "shape": [3], "datatype": "BYTES", "data": sentences}]
-    return tensors.encode({"x": RNG.uniform(size=(3, *SHAPES[kind])).astype("f4")})
+    return {kind: upload(http, pictured) for kind, pictured in PICTURED.items()}
 
 
 def ran(http, finish, model, method, kind, **params):
+    features = {"features": PLACES[kind]} if method == "partial_dependence" else {}
     body = {
-        "model": model, "method": method, "inputs": inputs(kind), "target": 1, "priority": "interactive",
-        "params": {**METHODS.get(method, {}), **MORE.get((method, kind), {}), **params},
+        "model": model, "method": method, "inputs": tensors.encode(PICTURED[kind].inputs),
+        "target": PICTURED[kind].target, "priority": "interactive",
+        "params": {**METHODS.get(method, {}), **features, **MORE.get((method, kind), {}), **params},
     }  # fmt: skip
     job = finish(http.post("/v1/jobs", json=body))
     assert job["state"] == "succeeded", job
@@ -98,22 +72,47 @@ def png(http, address):
     answer = http.get(address)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "image/png"
-    image = Image.open(io.BytesIO(answer.content))
-    assert len(np.unique(np.asarray(image.convert("L")))) > 20
-    return image
+    return Image.open(io.BytesIO(answer.content))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def coloured(image):
+    """Return the share of pixels that are no grey."""
+    return float((np.ptp(np.asarray(image.convert("RGB"), int), axis=-1) > COLOURED).mean())
+
+
+def without_numbers(http, job, kind, item):
+    """Return the same scene drawn here, with zero for every number of the explanation."""
+    found = Explanation.load(io.BytesIO(http.get(f"{job}/result.npz").content))
+    arrays = {n: np.zeros_like(a) if n.startswith(SHOWN) else a for n, a in found.arrays.items()}
+    # what values lie about is a figure, too
+    account = found.account.model_copy(update={"per_item": {}})
+    made = picture(
+        Explanation(arrays, account), PICTURED[kind].inputs, item, Card.model_validate(PICTURED[kind].card)
+    )
+    return Image.open(io.BytesIO(made))
+
+
+@pytest.mark.parametrize("kind", PICTURED)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_that_asks_has_its_picture_of_every_kind_of_data(method, kind, http, finish, models):
-    job = ran(http, finish, models[kind], method, kind)
-    if method not in OF_ALL:
-        png(http, f"{job}/items/2.png")
+    if (method, kind) == ("meaningful_perturbation", "trees"):
+        assert "TreeEnsembleRegressor" in refusal(http, models[kind], method, kind)
         return
-    png(http, f"{job}/picture.png")
-    answer = http.get(f"{job}/items/0.png")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
-    assert "not about single items" in answer.json()["detail"]
+    job = ran(http, finish, models[kind], method, kind)
+    item = None if method in OF_ALL else 2
+    shown = png(http, f"{job}/picture.png" if item is None else f"{job}/items/{item}.png")
+    assert coloured(shown) >= coloured(without_numbers(http, job, kind, item)) + LEAST
+    if item is None:
+        answer = http.get(f"{job}/items/0.png")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+        assert "not about single items" in answer.json()["detail"]
+
+
+def refusal(http, model, method, kind):
+    body = {"model": model, "method": method, "inputs": tensors.encode(PICTURED[kind].inputs)}
+    answer = http.post("/v1/jobs", json=body)
+    assert answer.status_code == 422, answer.text
+    return answer.text
 
 
 @pytest.fixture(scope="module")
@@ -184,11 +183,25 @@ def test_what_is_not_there_is_said(http, table, text):
     assert refused(http, "/v1/jobs/nobody/picture.png")[0] == 404
 
 
-def test_a_job_of_pictures_is_drawn_on_the_uploaded_pixels(http, finish, models):
+PIXELS = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("channels", ["RGB", "BGR"])
+def test_a_job_of_pictures_is_drawn_on_the_uploaded_pixels(channels, http, finish):
     file = io.BytesIO()
-    Image.fromarray(RNG.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(file, "PNG")
-    request = json.dumps({"model": models["image"], "method": "occlusion"})
+    Image.fromarray(PIXELS).save(file, "PNG")
+    own = {"kind": "image", "layout": "NCHW", "low": 0, "high": 1, "channels": channels}
+    blind = Pictured(summing((3, 8, 8)), {"inputs": {"x": own}}, {})
+    request = json.dumps({"model": upload(http, blind), "method": "occlusion"})
     parts = {"request": (None, request, "application/json"), "x": ("x.png", file.getvalue())}
     job = finish(http.post("/v1/jobs", files=parts))
     assert job["state"] == "succeeded", job
-    png(http, f"{job['links']['self']}/items/0.png")
+    shown = np.asarray(png(http, f"{job['links']['self']}/items/0.png").convert("RGB"))
+    middle = shown[len(shown) // 4 : -len(shown) // 4, : shown.shape[1] // 3].reshape(-1, 3)
+    (item,) = http.get(f"{job['links']['self']}/items").json()["items"]
+    # red in the picture is red in the file, and the model was given the channels in its own order
+    assert {tuple(p) for p in PIXELS[3:5, 1:4].reshape(-1, 3)} <= {tuple(p) for p in middle}
+    given = (PIXELS if channels == "RGB" else PIXELS[..., ::-1]).transpose(2, 0, 1) / 255
+    weights = numpy_helper.to_array(blind.model.graph.initializer[0])
+    (logits,) = (a["data"] for a in item["arrays"] if a["name"] == "output.logits")
+    np.testing.assert_allclose(logits, np.tanh(given).reshape(-1) @ weights, rtol=1e-4)
