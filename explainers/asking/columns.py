@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from .. import finite
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
+from .blocks import Asker
 from .covers import as_type
-from .effort import Mean, warn_of_few
+from .effort import BudgetParams, Mean, deadline, paid_for, warn_of_few, warn_of_rest
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -134,26 +136,45 @@ def with_column(run: Run, name: str, place: int, values: Any) -> Array:
     return np.moveaxis(moved, 0, axis)
 
 
-def curves(run: Run, columns: Columns, points: Arrays) -> Arrays:
-    """Return each column's grid, the score of every item along it, their mean, and the mean's standard error."""
-    total = sum(g.size for g in points.values()) * run.items
-    everyone = np.arange(run.items)
+def curves(run: Run, params: BudgetParams, columns: Columns, points: Arrays) -> Arrays:
+    """Return each column's grid, the score of every item along it, their mean, and the mean's standard error.
+
+    Where the budget or the time ends before, whole curves of the first columns; the account says which those are.
+    """
+    wanted = [(n, i) for n, grid in points.items() for i in range(len(grid))]
+    each = max((grid.shape[1] for grid in points.values()), default=1)
+    paid, ends = paid_for(params, len(wanted), each, "curve"), deadline(params)
+    run.batch = Asker.of(run).lanes.batch
     finite.of_items(run.frozen[1], run.explained)
+    ice: dict[str, list[Array]] = {}
+    for done, (name, i) in enumerate(wanted[:paid]):
+        if done and time.monotonic() > ends:
+            break
+        ice.setdefault(name, []).append(_curve(run, name, columns[name][i], points[name][i]))
+        run.progress((done + 1) * each * run.items, paid * each * run.items, "evaluations")
     arrays: Arrays = {}
-    done = 0
-    for name, grid in points.items():
-        ice = np.zeros((run.items, *grid.shape), np.float32)
-        for i, place in enumerate(columns[name]):
-            for k, value in enumerate(grid[i]):
-                feeds = {**run.inputs, name: with_column(run, name, place, value)}
-                ice[:, i, k] = finite.of_copies(run.scores(feeds, everyone), run.explained)
-                done += run.items
-                run.progress(done, total, "evaluations")
-        arrays |= {f"grid.{name}": grid, f"ice.{name}": ice} | _means(name, ice)
-    run.facts["features"] = columns
+    for name, found in ice.items():
+        rows = np.stack(found, 1)
+        arrays |= {f"grid.{name}": points[name][: len(found)], f"ice.{name}": rows} | _means(name, rows)
+    remaining = len(wanted) - sum(map(len, ice.values()))
+    run.facts |= {
+        "features": {n: columns[n][: len(found)] for n, found in ice.items()},
+        "remaining": remaining,
+    }
     _warn_of_mixed_classes(run)
     warn_of_few(run, run.items, ENOUGH, "items")
+    warn_of_rest(run, params, remaining, "curves", "the curves")
     return arrays
+
+
+def _curve(run: Run, name: str, place: int, grid: Array) -> Array:
+    """Return the score of every item, a row each, along the grid of one feature."""
+    everyone = np.arange(run.items)
+    rows = np.zeros((run.items, len(grid)), np.float32)
+    for k, value in enumerate(grid):
+        feeds = {**run.inputs, name: with_column(run, name, place, value)}
+        rows[:, k] = finite.of_copies(run.scores(feeds, everyone), run.explained)
+    return rows
 
 
 def _means(name: str, ice: Array) -> Arrays:

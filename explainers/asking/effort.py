@@ -154,17 +154,30 @@ def affordable(run: Run, params: BudgetParams, count: int, each: int = 1) -> Arr
     return np.sort(chosen) if params.seconds is None else chosen
 
 
+def paid_for(params: BudgetParams, wanted: int, each: int, what: str) -> int:
+    """Return how many of the wanted samples of a data set the budget pays for, at least one, or refuse it."""
+    paid = wanted if params.budget is None else min(wanted, params.budget // each)
+    if not paid:
+        raise InvalidRequest(
+            f"a budget of {params.budget} evaluations of each item pays for no {what}: the first takes {each}",
+            pointer="/params/budget",
+        )
+    return paid
+
+
 def deadline(params: BudgetParams) -> float:
     """Return when the time of an item that begins now is over, by the monotonic clock."""
     return time.monotonic() + (np.inf if params.seconds is None else params.seconds)
 
 
-def warn_of_rest(run: Run, params: BudgetParams, remaining: int, what: str) -> None:
-    """Warn once where the budget ended an item before it was done."""
+def warn_of_rest(
+    run: Run, params: BudgetParams, remaining: int, what: str, ended: str = "some items"
+) -> None:
+    """Warn once where the budget ended an item, or the work on a data set, before it was done."""
     if remaining:
         _once(
             run,
-            f"{_limit(params)} ended some items before all {what} were asked; the account's `remaining` says how many were not",
+            f"{_limit(params)} ended {ended} before all {what} were asked; the account's `remaining` says how many were not",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,8 @@ from .. import datasets
 from ..errors import InvalidRequest
 from ..signature import class_count, target_spec
 from ..types import Array, Arrays
-from .effort import Mean, warn_of_few
+from .blocks import Asker
+from .effort import Mean, deadline, paid_for, warn_of_few, warn_of_rest
 from .groups import OF_ITEMS, find_groups
 from .metrics import METRICS, Metric, read_labels
 
@@ -28,18 +30,23 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     _check(run, params)
     # without an item in hand the groups are places: the same for all items
     groups = find_groups(params, run.shapes)
+    paid, ends = paid_for(params, params.repeats, groups.count, "permutation"), deadline(params)
+    run.batch = Asker.of(run).lanes.batch
     start = measured(run, run.inputs, params.metric, labels)
-    orders = permutations(run, params.repeats)
+    orders = permutations(run, params.repeats)[:paid]
     total = groups.count * len(orders) * run.items
-    losses = np.zeros((len(orders), groups.count))
-    for group in range(groups.count):
-        for k, order in enumerate(orders):
-            losses[k, group] = start - measured(
-                run, shuffled(run, groups.ids, group, order), params.metric, labels
-            )
-            run.progress((group * len(orders) + k + 1) * run.items, total, "evaluations")
+    losses = np.zeros((0, groups.count))
+    while len(losses) < paid and not (len(losses) and time.monotonic() > ends):
+        row = np.zeros(groups.count)
+        for group in range(groups.count):
+            feeds = shuffled(run, groups.ids, group, orders[len(losses)])
+            row[group] = start - measured(run, feeds, params.metric, labels)
+            run.progress((losses.size + group + 1) * run.items, total, "evaluations")
+        losses = np.vstack([losses, row])
+    run.facts["remaining"] = params.repeats - len(losses)
+    warn_of_rest(run, params, params.repeats - len(losses), "permutations", "the shuffling")
     run.facts |= {"metric": params.metric, "unshuffled": -start if params.metric == "mse" else start}
-    warn_of_few(run, len(orders), ENOUGH, "permutations")
+    warn_of_few(run, len(losses), ENOUGH, "permutations")
     known = Mean()
     known.add(losses)
     found = {"importance": groups.spread(known.mean), "error": groups.spread(known.error)}

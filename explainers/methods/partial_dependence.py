@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from ..asking.effort import BudgetParams
 from ..baselines import as_lists
-from ..registry import Params, method
+from ..registry import method
 from ..types import Arrays
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Features = list[int | str] | dict[str, list[int | str]]
 
 
-class PartialDependenceParams(Params):
+class PartialDependenceParams(BudgetParams):
     """Parameters of `partial_dependence`."""
 
     features: Features | None = Field(
@@ -35,7 +36,8 @@ class PartialDependenceParams(Params):
 def _evaluations(params: PartialDependenceParams, shapes: Mapping[str, Sequence[int]]) -> int:
     from ..asking.columns import planned
 
-    return planned(params.features, params.grid, params.explain_inputs, shapes) + 1
+    asked = planned(params.features, params.grid, params.explain_inputs, shapes)
+    return min(asked, params.budget or asked) + 1
 
 
 @method(
@@ -49,4 +51,4 @@ def partial_dependence(run: Run, params: PartialDependenceParams) -> Arrays:
     from ..asking.columns import chosen_columns, curves, grids
 
     columns = chosen_columns(run, params.features)
-    return curves(run, columns, grids(run, columns, params.grid))
+    return curves(run, params, columns, grids(run, columns, params.grid))

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from .. import datasets
 from ..asking.blocks import asked_about
+from ..asking.effort import BudgetParams
 from ..asking.groups import GroupParams, find_groups
 from ..asking.metrics import Metric, read_labels
 from ..baselines import as_column
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..run import Run
 
 
-class PermutationImportanceParams(GroupParams):
+class PermutationImportanceParams(GroupParams, BudgetParams):
     """Parameters of `permutation_importance`."""
 
     labels: Annotated[list[Any] | dict[str, Any] | None, BeforeValidator(as_column)] = Field(
@@ -46,7 +47,8 @@ class PermutationImportanceParams(GroupParams):
 
 def _evaluations(params: PermutationImportanceParams, shapes: Mapping[str, Sequence[int]]) -> int:
     count = find_groups(params, asked_about(params, shapes)).count
-    return params.repeats * count + 1
+    asked = params.repeats * count
+    return min(asked, params.budget or asked) + 1
 
 
 @method(
