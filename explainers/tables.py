@@ -16,9 +16,16 @@ def fit_table(names: Sequence[str], rows: Array, spec: TensorSpec, card: InputCa
     if spec.dtype == "str":
         return rows.astype(object).reshape(-1, *[1] * (len(spec.shape or [0]) - 1))
     wanted = card.feature_names
-    if names and wanted:
+    if names and wanted and not _is_flat(names, wanted, spec):
         rows, names = rows[:, _order(names, wanted, filename)], wanted
     return _as_dtype(_shaped(_numbers(rows, names, card, filename), spec, filename), spec, filename)
+
+
+def _is_flat(names: Sequence[str], wanted: Sequence[str], spec: TensorSpec) -> bool:
+    """Say whether a row holds a whole item, such as a series, whose channels the card names: its columns have other names."""
+    item = item_shape(spec) or []
+    whole = len(item) > 1 and not _symbols(item) and len(names) == np.prod([int(d or 1) for d in item])
+    return whole and len(names) != len(wanted) and not set(names) & set(wanted)
 
 
 def fit_columns(

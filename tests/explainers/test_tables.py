@@ -52,6 +52,22 @@ def test_a_table_gives_a_column_to_each_input(tmp_path, titanic):
     assert got["sex"].tolist() == [["female"], ["male"]]
 
 
+def test_a_row_with_a_header_may_hold_a_whole_series_whose_channels_have_names(tmp_path):
+    spec = TensorSpec(name="x", dtype="float32", shape=["N", 3, 2], batch_axis=0)
+    card = InputCard(kind="series", layout="NTC", feature_names=["temperature", "pressure"])
+    rows = np.arange(12.0).reshape(2, 6)
+    flat = "t0,p0,t1,p1,t2,p2\n" + "\n".join(",".join(map(str, r)) for r in rows)
+    np.testing.assert_array_equal(read_file(table(tmp_path, flat), spec, card), rows.reshape(2, 3, 2))
+
+    # the columns of one series in time go where the card has them, and one that is missing is named
+    apart = "pressure,temperature\n1,0\n3,2\n5,4\n"
+    np.testing.assert_array_equal(
+        read_file(table(tmp_path, apart), spec, card), np.arange(6.0).reshape(1, 3, 2)
+    )
+    with pytest.raises(InvalidRequest, match="no column 'pressure'"):
+        read_file(table(tmp_path, "temperature,b,c,d,e,f\n" + flat.split("\n")[1]), spec, card)
+
+
 def passenger(index=0):
     age, fare, sex = ROWS[index]
     return {"age": np.float32([[age]]), "fare": np.float32([[fare]]), "sex": np.array([[sex]], object)}
