@@ -37,6 +37,11 @@ class Params(BaseModel):
         """Return the parameters that name another model, such as a decoder, and what they name."""
         return {}
 
+    def making(self, shapes: Mapping[str, Sequence[int]]) -> float:
+        """Return about how many seconds an evaluation takes beside the model, where that may be more than the model takes."""
+        del shapes
+        return 0.0
+
     def check_items(self, items: int, data: Datasets) -> None:
         """Refuse what must be one for each item and is not; of the data sets of inputs `data` may hold the shapes alone."""
 

@@ -15,7 +15,7 @@ import explainers
 from explainers import registry, signature
 from explainers import target as targets
 from explainers.errors import InvalidRequest
-from explainers.layout import Shapes, rows_first
+from explainers.layout import Shapes, rows_first, shapes_of
 from explainers.types import Array, Arrays, ModelDescription, TensorSpec
 
 from . import arrays as npy
@@ -33,6 +33,8 @@ from .tables import Job
 SECONDS_PER_PARAMETER = 2e-9
 SECONDS_PER_NODE = 2e-5
 SAMPLE_ITEMS = 1
+MOST_VALUES = 1 << 24
+"""Values of an item up to which costs are estimated: nobody has sent them, and groups are counted by making them."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,11 @@ def prepare(
     _check(model.description, request, inputs.items)
     data = references.bound(model, request, named, blobs)
     request.params.check_items(inputs.items if inputs.entries else 0, references.known(data, model, blobs))
-    evaluations = signature.evaluations(request, inputs.sample, model.description, model.card, data.shapes)
-    check_cost(evaluations, guess(model.description, 1), charged(request, inputs.items), settings)
-    return _job(model, submission, request, inputs, data, evaluations, settings)
+    shapes = shapes_of(inputs.sample, model.description, model.card, data.shapes)
+    evaluations = registry.find(request.method).evaluations(request.params, shapes)
+    each = guess(model.description, request.params.making(shapes))
+    check_cost(evaluations, each, charged(request, inputs.items), settings)
+    return _job(model, submission, request, inputs, data, evaluations, each, settings)
 
 
 def estimate(
@@ -78,13 +82,21 @@ def estimate(
 ) -> Cost:  # fmt: skip
     """Check a submission without inputs and say what it would cost, from the shapes of one item of each input."""
     request = _request(submission)
+    for name, shape in shapes.items():
+        if math.prod(shape) > MOST_VALUES:
+            raise InvalidRequest(
+                f"an item of {name!r} of shape {list(shape)} has more than {MOST_VALUES} values, for which nothing is "
+                "estimated; give smaller shapes",
+                pointer=f"/shapes/{name}",
+            )
     _check(model.description, request, items)
     kind = registry.find(request.method)
     axes = {s.name: s.batch_axis for s in model.description.inputs}
     data = references.bound(model, request, named, blobs)
     request.params.check_items(items, references.known(data, model, blobs))
     shapes = Shapes(shapes, shapes.cards, rows_first(data.shapes, axes))
-    return check_cost(kind.evaluations(request.params, shapes), guess(model.description, 1), items, settings)
+    each = guess(model.description, request.params.making(shapes))
+    return check_cost(kind.evaluations(request.params, shapes), each, items, settings)
 
 
 def charged(request: signature.Request, items: int) -> int:
@@ -135,7 +147,7 @@ def _few(a: Array, axis: int | None) -> Array:
 
 def _job(
     model: ModelRecord, submission: Submission, request: signature.Request, inputs: Prepared,
-    data: references.Data, evaluations: int, settings: Settings,
+    data: references.Data, evaluations: int, each: float, settings: Settings,
 ) -> Job:  # fmt: skip
     params = request.params.model_dump(mode="json")
     card = model.card.model_dump(mode="json")
@@ -157,17 +169,15 @@ def _job(
         cut=0,
         cuttable=cuttable and signature.per_item(request) and _in_rows(inputs.entries), total=inputs.items,
         item_bytes=sum(_item_bytes(e) for e in inputs.entries.values()),
-        guess=guess(model.description, evaluations), evaluations=evaluations * charged(request, inputs.items),
+        guess=evaluations * each, evaluations=evaluations * charged(request, inputs.items),
         work=work, content=content, state="queued", done_items=0,
         done=0, unit="items", progressed=0.0, attempt=0, dead=False, cached=False,
     )  # fmt: skip
 
 
-def guess(description: ModelDescription, evaluations: int) -> float:
-    """Guess the seconds per item before any was measured."""
-    return evaluations * (
-        description.parameters * SECONDS_PER_PARAMETER + description.nodes * SECONDS_PER_NODE
-    )
+def guess(description: ModelDescription, making: float) -> float:
+    """Guess the seconds of one evaluation before any was measured: the model's, and those of making what it is asked."""
+    return making + description.parameters * SECONDS_PER_PARAMETER + description.nodes * SECONDS_PER_NODE
 
 
 def _target(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from ..registry import Params
 from ..tables import vector
 from ..types import Array, InputCard
 from .covers import Cover, Guessed, Joint, Removed, Shown, as_type
-from .guesses import GUESSES
+from .guesses import GUESSES, INPAINTING
 from .masks import is_smooth
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class FillParams(Params):
         description="Typical items, rows first, a dict of such arrays per input, or {'dataset': id} at the service: what is "
         "taken away is taken from each row in turn, and the scores are averaged; replaces `fill`.",
     )
+
+    def making(self, shapes: Mapping[str, Sequence[int]]) -> float:
+        """Return the seconds that painting in takes for each evaluation."""
+        ways = {n: self.fill.get(n) if isinstance(self.fill, dict) else self.fill for n in shapes}
+        painted = [s for n, s in shapes.items() if self.background is None and ways[n] == "inpaint"]
+        return INPAINTING * sum(math.prod(s) for s in painted)
 
 
 def check_names(params: FillParams, known: Collection[str]) -> None:

@@ -46,4 +46,6 @@ def _plane(plane: Array, there: Array, guess: Fill) -> Array:
     return np.where(there, wide, guess(wide, there) if there.any() else wide.mean())
 
 
+INPAINTING = 2.5e-6
+"""Seconds that painting in takes for each value of an item, half of them covered (measured at 64 to 224 pixels a side)."""
 GUESSES: Mapping[str, Guess] = {"neighbour": neighbour, "inpaint": inpaint}

@@ -76,8 +76,8 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
     whole = whole_sizes(count, effort.paid if params.seconds is None else min(least, effort.paid))
     if whole:
         taken = [of_size(count, size) for size in whole]
-        worth = np.split(game.values(np.concatenate(taken)), np.cumsum([len(m) for m in taken])[:-1])
-        for members, values in zip(taken, worth, strict=True):
+        parts = np.split(game.values(np.concatenate(taken)), np.cumsum([len(m) for m in taken])[:-1])
+        for members, values in zip(taken, parts, strict=True):
             regression.take(members, values)
         effort.taken += sum(len(m) for m in taken)
     drawn = np.setdiff1d(np.arange(1, count), whole)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -45,7 +47,7 @@ class OcclusionParams(FillParams, BudgetParams):
 
 def _evaluations(params: OcclusionParams, shapes: Mapping[str, Sequence[int]]) -> int:
     own = asked_about(params, shapes)
-    count = sum(len(list(_patches(n, s, params, card_of(shapes, n)))) for n, s in own.items())
+    count = sum(_Plan.of(n, s, params, card_of(shapes, n)).count for n, s in own.items())
     asked = count * rows_of(params, own)
     return min(asked, params.budget or asked) + 1
 
@@ -57,7 +59,7 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     names = run.explainable()
     check_names(params, names)
     cards = run.model.card
-    cuts = [(n, cut) for n in names for cut in _patches(n, run.item_shape(n), params, cards.input(n))]
+    cuts = [(n, cut) for n in names for cut in _Plan.of(n, run.item_shape(n), params, cards.input(n))]
     asked = [cuts[i] for i in affordable(run, params, len(cuts), rows_of(params, run.shapes))]
     arrays: Arrays = {f"attribution.{n}": np.zeros(run.inputs[n].shape, np.float32) for n in names}
     for item in range(run.items):
@@ -98,19 +100,38 @@ def _average(cuts: list[Patch], drops: Array, shape: Sequence[int]) -> Array:
     return total / np.maximum(count, 1)
 
 
-def _patches(name: str, shape: Sequence[int], params: OcclusionParams, card: InputCard) -> Iterator[Patch]:
-    """Yield the patches over an item: whole channels together or each, windows along the other axes."""
-    channel = subject(name, shape, card).channel
-    space = [n for axis, n in enumerate(shape) if axis != channel]
-    window = _lengths(params.window, name, "window", space, [max(1, n // 8) for n in space], card.rate)
-    stride = _lengths(params.stride, name, "stride", space, [max(1, w // 2) for w in window], card.rate)
-    starts = [range(0, max(n - w + s, 1), s) for n, w, s in zip(space, window, stride, strict=True)]
-    apart = channel is not None and params.channels == "each"
-    channels = [slice(c, c + 1) for c in range(shape[channel or 0])] if apart else [slice(None)]
-    for of_channel in channels:
-        for corner in itertools.product(*starts):
-            cut = [slice(a, a + w) for a, w in zip(corner, window, strict=True)]
-            yield tuple(cut if channel is None else [*cut[:channel], of_channel, *cut[channel:]])
+@dataclass(frozen=True)
+class _Plan:
+    """The patches over an item: whole channels together or each, windows along the other axes."""
+
+    channel: int | None
+    channels: range
+    """The channels that are covered one at a time; of none, all are covered together."""
+    window: list[int]
+    starts: list[range]
+
+    @classmethod
+    def of(cls, name: str, shape: Sequence[int], params: OcclusionParams, card: InputCard) -> _Plan:
+        channel = subject(name, shape, card).channel
+        space = [n for axis, n in enumerate(shape) if axis != channel]
+        window = _lengths(params.window, name, "window", space, [max(1, n // 8) for n in space], card.rate)
+        stride = _lengths(params.stride, name, "stride", space, [max(1, w // 2) for w in window], card.rate)
+        starts = [range(0, max(n - w + s, 1), s) for n, w, s in zip(space, window, stride, strict=True)]
+        apart = channel is not None and params.channels == "each"
+        channels = range(shape[channel or 0] if apart else 0)
+        return cls(channel, channels, window, starts)
+
+    @property
+    def count(self) -> int:
+        """How many there are, without making them: it is asked before a job is accepted."""
+        return max(len(self.channels), 1) * math.prod(len(s) for s in self.starts)
+
+    def __iter__(self) -> Iterator[Patch]:
+        for of_channel in [slice(c, c + 1) for c in self.channels] or [slice(None)]:
+            for corner in itertools.product(*self.starts):
+                cut = [slice(a, a + w) for a, w in zip(corner, self.window, strict=True)]
+                at = self.channel
+                yield tuple(cut if at is None else [*cut[:at], of_channel, *cut[at:]])
 
 
 def _lengths(

@@ -45,3 +45,28 @@ def test_too_dear_is_said_with_the_cost(http, digits):
     assert answer.status_code == 422
     assert answer.json()["code"] == "resource-limit"
     assert answer.json()["cost"]["items"] == 2**31
+
+
+@pytest.mark.parametrize("method", ["occlusion", "kernel_shap", "lime", "rise"])
+@pytest.mark.parametrize("side", [2**13, 2**20, 2**31])
+def test_shapes_that_nobody_has_sent_take_no_memory(http, digits, method, side):
+    answer = estimate(http, digits, method=method, params={}, shapes={"input": [1, side, side]})
+    assert answer.status_code == 422, answer.text
+    assert "/shapes/input" in {e["pointer"] for e in answer.json()["errors"]}
+
+
+def test_patches_are_counted_without_making_them(http, digits):
+    answer = estimate(http, digits, params={"window": 1}, shapes={"input": [1, 2048, 4096]})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["cost"]["evaluations_per_item"] == 2048 * 4096 + 1
+
+
+def test_painting_in_is_part_of_the_cost(http, digits):
+    params = {"method": "lime", "params": {"fill": "inpaint", "samples": 2000}}
+    painted = estimate(http, digits, **params, items=1).json()
+    plain = estimate(http, digits, **params | {"params": {"samples": 2000}}, items=1).json()
+    assert painted["seconds_per_item"] > plain["seconds_per_item"] + 0.1
+
+    answer = estimate(http, digits, **params, shapes={"input": [3, 448, 448]})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["cost"]["seconds_per_item"] > 780

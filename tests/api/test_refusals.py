@@ -57,7 +57,7 @@ CLASSES = {"start": "class_mean", "labels": [3, 4]}
         ({"seed": -1}, "/seed"),
         (IMPORTANCE, "/params/labels"),
         (IMPORTANCE | {"params": {"labels": [3, 4]}}, "/params/labels"),
-        (IMPORTANCE | {"params": {"labels": [[3]]}}, "/params/labels"),
+        (IMPORTANCE | {"params": {"labels": [[3, 4]]}}, "/params/labels"),
         (IMPORTANCE | {"params": {"labels": ["three"]}}, "/params/labels"),
         (IMPORTANCE | {"params": {"labels": [None]}}, "/params/labels"),
         (IMPORTANCE | {"params": {"labels": [3], "metric": "r2"}}, "/params/metric"),
