@@ -26,6 +26,9 @@ from workers.tables import Chunk, Event, Job
 
 HANDS = 4
 MOST_OPEN = 200
+SHORT = 2.0
+LONG_SHARE = 0.25
+"""How many outages last longer than the short ones."""
 COUNTED = ("duplicate_deliveries_total", "publish_failures_total", "reconciled_total", "job_attempts_total")
 
 
@@ -40,17 +43,22 @@ class Account:
     wrong: int
     states: dict[str, int]
     faults: dict[str, int]
+    outages: list[int]
+    """Seconds of those that were not short."""
     counters: dict[str, float] = field(default_factory=dict)
 
 
 class Soak:
     """A plant that is troubled while it works."""
 
-    def __init__(self, plant: Plant, every: float, cluster: postgresql.Cluster | None, seed: int) -> None:
-        self._plant, self._every, self._cluster = plant, every, cluster
+    def __init__(
+        self, plant: Plant, every: float, cluster: postgresql.Cluster | None, seed: int, longest: float
+    ) -> None:
+        self._plant, self._every, self._cluster, self._longest = plant, every, cluster, longest
         self._random = random.Random(seed)
         self._over = threading.Event()
         self.happened: Counter[str] = Counter()
+        self.outages: list[int] = []
 
     def run(self, jobs: int, seconds: float) -> Account:
         """Submit so many jobs, trouble the plant meanwhile, and account for every one."""
@@ -134,18 +142,27 @@ class Soak:
     def _freeze_broker(self) -> None:
         assert self._plant.broker.process is not None
         self._plant.broker.process.send_signal(signal.SIGSTOP)
-        time.sleep(2)
+        self._away()
         self._plant.broker.process.send_signal(signal.SIGCONT)
 
     def _cut(self) -> None:
         self._plant.proxy.cut()
-        time.sleep(2)
+        self._away()
         self._plant.proxy.mend()
+
+    def _away(self) -> None:
+        """Let an outage last, now and then for long; no longer than there is work."""
+        if self._random.random() >= LONG_SHARE or self._longest <= SHORT:
+            time.sleep(SHORT)
+            return
+        began = time.monotonic()
+        self._over.wait(self._random.uniform(SHORT, self._longest))
+        self.outages.append(round(time.monotonic() - began))
 
     def _stop_ledger(self) -> None:
         assert self._cluster is not None
         self._cluster.stop()
-        time.sleep(2)
+        self._away()
         self._cluster.start()
 
     def _account(self, seeds: dict[str, int], seconds: float) -> Account:
@@ -159,7 +176,8 @@ class Soak:
         )
         figures = {name: self._plant.figure(name) for name in COUNTED}
         return Account(
-            len(seeds), round(seconds), lost, doubled, wrong, dict(Counter(states.values())), dict(self.happened), figures,
+            len(seeds), round(seconds), lost, doubled, wrong, dict(Counter(states.values())), dict(self.happened),
+            self.outages, figures,
         )  # fmt: skip
 
     def _ledger(self) -> tuple[dict[str, str], dict[str, int], int]:
@@ -184,7 +202,7 @@ class Soak:
 
 
 @contextmanager
-def soaking(ledger: str, workers: int, every: float, seed: int) -> Iterator[Soak]:
+def soaking(ledger: str, workers: int, every: float, seed: int, longest: float) -> Iterator[Soak]:
     """Build a plant in a folder of its own, on SQLite or a PostgreSQL that is stopped now and then."""
     with ExitStack() as stack:
         folder = stack.enter_context(
@@ -200,7 +218,7 @@ def soaking(ledger: str, workers: int, every: float, seed: int) -> Iterator[Soak
         url = cluster.database() if cluster else None
         plant = Plant(Path(folder), workers=workers, database_url=url, max_attempts=10, split_attempts=5)
         stack.callback(plant.stop)
-        yield Soak(plant, every, cluster, seed)
+        yield Soak(plant, every, cluster, seed, longest)
 
 
 @click.command()
@@ -209,10 +227,15 @@ def soaking(ledger: str, workers: int, every: float, seed: int) -> Iterator[Soak
 @click.option("--every", default=4.0, show_default=True, help="Seconds between two faults, on average.")
 @click.option("--workers", default=2, show_default=True, help="Workers of one slot.")
 @click.option("--ledger", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@click.option(
+    "--longest", default=40.0, show_default=True, help="Seconds of the longest outage; most take two."
+)
 @click.option("--seed", default=0, show_default=True, help="Of the faults.")
-def main(jobs: int, seconds: float, every: float, workers: int, ledger: str, seed: int) -> None:
+def main(
+    jobs: int, seconds: float, every: float, workers: int, ledger: str, longest: float, seed: int
+) -> None:
     """Print what became of the jobs; exit status 1 if one was lost, doubled or wrong."""
-    with soaking(ledger, workers, every, seed) as soak:
+    with soaking(ledger, workers, every, seed, longest) as soak:
         account = soak.run(jobs, seconds)
     for name, value in vars(account).items():
         click.echo(f"{name:<10} {value}")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from workers.runner.spawner import spawn
 from workers.tether import tied
 
 NOBODY = "65534"
@@ -40,7 +41,9 @@ class Cluster:
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         with (self._folder / "log").open("ab") as log:
-            self._server = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+            told = {"env": self._environment, "stdout": log, "stderr": log}
+            # from the one thread that lasts: the server would end with the thread that started it
+            self._server = spawn(lambda: subprocess.Popen(self._command, **told))
         _wait(self._folder, self._server)
 
     def stop(self) -> None:
