@@ -1,5 +1,7 @@
 """DIANNA's own models explained by DIANNA and here: the same methods, the correlation of the maps, the time of both.
 
+What chance alone does is told by the correlation of two maps of ours that differ in the seed.
+
 DIANNA is no dependency (it brings IPython, pandas and more): install it beside this project, and name the folder of real
 models by ONNXPLAIN_CASES. Without both there are no rows.
 """
@@ -133,15 +135,22 @@ def compare(dianna: Any, case: Case, threads: int, rounds: int) -> dict[str, Any
         maps["theirs"] = case.theirs(dianna, str(path), x[0], target)
 
     taken = in_turn({"ours": ours, "theirs": theirs}, rounds)
-    here = maps["ours"][0] if case.card["kind"] == "image" else maps["ours"]
+    again = explainers.explain(model, x, case.method, params, target, seed=1).attributions[case.input][0]
     there = maps["theirs"]
+    here, again = (a[0] if case.card["kind"] == "image" else a for a in (maps["ours"], again))
     return {
         "model": case.model,
         "method": case.method,
         "class": target,
-        "correlation": float(np.corrcoef(here.ravel(), there.ravel())[0, 1]),
+        "correlation": alike(here, there),
+        "ours with another seed": alike(here, again),
         "DIANNA / ours, time": statistics.median(
             b / a for a, b in zip(taken["ours"], taken["theirs"], strict=True)
         ),
         "seconds, ours": statistics.median(taken["ours"]),
     }
+
+
+def alike(a: Array, b: Array) -> float:
+    """Return the correlation of two maps."""
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])

@@ -262,11 +262,16 @@ class Model:
         return dimensions(target)
 
     def item_bytes(self, feeds: Feeds, place: Place) -> int:
-        """Estimate the bytes of all tensors that one item's explanation needs, forward and back."""
-        graph = self.prepared(feeds, self.batching(feeds, place)).graph
+        """Estimate the bytes of all tensors that one item's explanation needs, forward and back; said once for each shape."""
+        name = ("bytes", self._shapes(feeds))
+        return self._shelf.get(
+            name, lambda: self._estimated(self.prepared(feeds, self.batching(feeds, place)))
+        )
+
+    def _estimated(self, prepared: ir.Model) -> int:
         sizes = (
             math.prod(d if isinstance(d, int) else 1 for d in dimensions(v) or [])
-            for n in graph
+            for n in prepared.graph
             for v in n.outputs
         )
         return 8 * sum(sizes) + 1
