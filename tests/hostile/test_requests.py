@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import onnx
 import pytest
 from reference.hostile_models import plain
 
@@ -17,6 +18,7 @@ def tensor(**changes):
     return {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 0.5]} | changes
 
 
+BYTES = {"Content-Type": "application/octet-stream"}
 TENSORS = {
     "text": {"data": ["a", "b"]},
     "deep": {"data": [[[[0.5]]]]},
@@ -97,6 +99,27 @@ def test_bad_parameters_are_refused_before_anything_is_queued(web, refused, mode
     assert refused(post(web, body))["errors"]
 
 
+# each number within its own bounds
+WIDE = """<ir_version: 10, opset_import: ["" : 21]> agraph (float[N, 64] x) => (float[N, 64] y) { y = Relu (x) }"""
+ROWS = [[0.5] * 64] * 1000
+PRODUCTS = {
+    "samples x background": ("kernel_shap", {"samples": 200_000, "background": ROWS}),
+    "permutations x background": ("shapley_sampling", {"samples": 100_000, "background": ROWS}),
+}
+
+
+@pytest.mark.parametrize(("method", "params"), PRODUCTS.values(), ids=PRODUCTS)
+def test_products_beyond_the_bounds_are_refused_with_their_cost(web, refused, method, params):
+    wide = onnx.parser.parse_model(WIDE).SerializeToString()
+    sent = web.post("/v1/models", content=wide, headers=BYTES).raise_for_status().json()["id"]
+    before = len(web.get("/v1/jobs", params={"limit": 200}).json()["jobs"])
+    inputs = [tensor(shape=[1, 64], data=[0.5] * 64)]
+    found = refused(post(web, {"model": sent, "method": method, "params": params, "inputs": inputs}))
+    assert (found["code"], found["errors"][0]["pointer"]) == ("resource-limit", "/params")
+    assert found["cost"]["evaluations_per_item"] > 10_000_000
+    assert len(web.get("/v1/jobs", params={"limit": 200}).json()["jobs"]) == before
+
+
 SECRETS = {
     "url": {"model": "http://169.254.169.254/latest/meta-data"},
     "file url": {"model": "file:///etc/passwd"},
@@ -167,3 +190,15 @@ def test_made_up_cursors_are_refused(web, refused, cursor):
 def test_there_are_many():
     rows = (TENSORS, RAW, PARAMS, SECRETS, ADDRESSES, CURSORS, BUNDLES)
     assert sum(map(len, rows)) >= 95
+
+
+def test_the_next_good_job_is_done_within_five_seconds(web, good_after, model):
+    def bad() -> None:
+        for changes in TENSORS.values():
+            post(web, {"model": model, "method": "gradient", "inputs": [tensor(**changes)]})
+        for body in RAW.values():
+            post(web, body)
+        for method, params in PARAMS.values():
+            post(web, {"model": model, "method": method, "params": params, "inputs": [tensor()]})
+
+    good_after(bad)
