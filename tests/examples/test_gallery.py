@@ -28,7 +28,7 @@ def made(tmp_path_factory):
 
 
 def test_the_script_draws_every_kind(made):
-    assert {p.stem for p in made.iterdir()} == VIEWS | {"inversion"}
+    assert {p.stem for p in made.iterdir()} == VIEWS | {"inversion", "rise"}
     for path in made.iterdir():
         with Image.open(path) as image, Image.open(FOLDER / path.name) as kept:
             assert image.size == kept.size, path.name

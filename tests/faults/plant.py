@@ -57,7 +57,7 @@ class Plant:
         self.accepted: set[str] = set()
         self.listener = listen("127.0.0.1", 0)
         address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.http = httpx.Client(base_url=address, timeout=20, trust_env=False)
+        self.http = httpx.Client(base_url=address, timeout=60, trust_env=False)
         self.workers = [self.start_worker() for _ in range(workers)]
         self.web = self.start_web()
         self.until(lambda: self.ready()["ready"], 60)

@@ -75,11 +75,11 @@ def test_an_urgent_job_and_small_ones_pass_a_batch_of_a_hundred_thousand_items(
     plant.until(lambda: plant.job(urgent)["state"] != "queued", 60)
     # one part was being done and another may just have been taken: that is all it waits for
     assert parts_done(plant, batch) - before <= 2
-    ended = plant.wait(urgent)
+    ended = plant.wait(urgent, 120)
     record_property("seconds", f"{ended['started']} after {ended['created']}")
     for number, job in small.items():
         as_tenant(number)
-        assert plant.wait(job)["state"] == "succeeded"
+        assert plant.wait(job, 120)["state"] == "succeeded"
     as_tenant(0)
     assert plant.job(batch)["state"] == "running"
     assert plant.http.delete(f"/v1/jobs/{batch}").json()["state"] == "cancelled"

@@ -16,7 +16,7 @@ from workers.tether import tie
 if TYPE_CHECKING:
     from workers.runner.operations import Operations
 
-NICE = 5
+NICE = 3
 CHANNEL, PARENT, ORDER = sys.argv[1:4] if len(sys.argv) > 3 else ("0", "0", "{}")
 
 
