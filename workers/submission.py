@@ -69,9 +69,9 @@ def prepare(
     _check(model.description, request, inputs.items)
     data = references.bound(model, request, named, blobs)
     request.params.check_items(inputs.items if inputs.entries else 0, references.known(data, model, blobs))
-    shapes = shapes_of(inputs.sample, model.description, model.card, data.shapes)
-    evaluations = registry.find(request.method).evaluations(request.params, shapes)
-    each = guess(model.description, request.params.making(shapes))
+    known = inputs.sample, model.description, model.card, data.shapes
+    evaluations = signature.evaluations(request, *known)
+    each = guess(model.description, request.params.making(shapes_of(*known)))
     check_cost(evaluations, each, charged(request, inputs.items), settings)
     return _job(model, submission, request, inputs, data, evaluations, each, settings)
 

@@ -64,6 +64,7 @@ class Asker:
     ) -> Iterator[tuple[int, Array]]:
         """Yield the first row and the scores of one block after the other, until a time."""
         score, lanes = self._score(item), self.lanes  # settled before other threads read the run
+        self.run.batch = lanes.batch
         free = threading.Semaphore(lanes.count)
 
         def asked(part: tuple[int, int]) -> Array:
@@ -131,9 +132,7 @@ class Asker:
     @cached_property
     def lanes(self) -> Lanes:
         """How many copies are made and run at a time, and where."""
-        found = Lanes.of(self.run, self.total)
-        self.run.batch = found.batch
-        return found
+        return Lanes.of(self.run, self.total)
 
 
 def asked_about(params: Params, shapes: Mapping[str, Sequence[int]]) -> Shapes:
