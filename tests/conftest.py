@@ -37,6 +37,8 @@ QUICK = {
     "heartbeat_seconds": 0.5,
     "cancel_seconds": 1.0,
 }
+# many services stand beside each other in a test run, and each of them for long
+os.environ |= {"ONNXPLAIN_RUNNERS_MEMORY": str(2 << 30), "ONNXPLAIN_RUNNER_IDLE_SECONDS": "30"}
 
 
 def mlp(inputs: int = 4, hidden: int = 8, classes: int = 3, seed: int = 0) -> bytes:

@@ -21,6 +21,7 @@ from .places import Places
 from .runner.frames import Frame
 from .runner.pool import limits
 from .runner.process import Purpose, Runner, Watch
+from .runner.shelf import Shelf
 from .settings import Settings
 
 TENANTS = 3
@@ -68,15 +69,11 @@ class Desk:
         self._limits = limits(settings, purpose)
         self._places = Places(settings.looks, settings.looks_waiting, settings.looks_wait_seconds)
         self._slow = _Slow()
-        self._lock = threading.Lock()
-        self._closed = False
-        self._runners: OrderedDict[str, Runner] = OrderedDict()
+        self._shelf: Shelf[str] = Shelf(settings.runner_idle_seconds, lambda runners: len(runners) <= TENANTS)
 
     def close(self) -> None:
         """End the runners; one that is at work ends when it is given back."""
-        with self._lock:
-            self._closed = True
-            self._keep(0)
+        self._shelf.close()
 
     def call(self, tenant: str, order: Order) -> Frame:
         """Give an order to a tenant's runner and wait for its result; Busy or QuotaExceeded where there is no place."""
@@ -101,35 +98,15 @@ class Desk:
     @contextmanager
     def _lent(self, tenant: str) -> Iterator[Runner]:
         # one place for each tenant: nobody else asks for this one meanwhile
-        runner = self._taken(tenant) or Runner(self._limits)
+        runner = self._shelf.take(tenant) or Runner(self._limits)
         try:
             yield runner
         finally:
-            self._take_back(tenant, runner)
-
-    def _taken(self, tenant: str) -> Runner | None:
-        with self._lock:
-            runner = self._runners.pop(tenant, None)
-            if runner is None:
-                self._keep(TENANTS - 1)
-            elif not runner.alive:
-                runner.close()
-                return None
-            return runner
-
-    def _take_back(self, tenant: str, runner: Runner) -> None:
-        # a killed or bloated runner is replaced at the next call
-        warm = runner.alive and runner.resident() <= self._most_resident
-        with self._lock:
-            if warm and not self._closed:
-                self._runners[tenant] = runner
-                self._keep(TENANTS)
+            # a killed or bloated runner is replaced at the next call
+            if runner.alive and runner.resident() <= self._most_resident:
+                self._shelf.put(tenant, runner)
             else:
                 runner.close()
-
-    def _keep(self, count: int) -> None:
-        while len(self._runners) > count:
-            self._runners.popitem(last=False)[1].close()
 
 
 class _Slow:

@@ -96,8 +96,11 @@ class Settings(BaseSettings):
     looks_wait_seconds: float = Field(10.0, ge=0, description="How long they wait before they are refused.")
     runner_memory: int = Field(8 * GiB, gt=0, description="Resident bytes at which a runner is killed.")
     runners_memory: int = Field(
-        12 * GiB, gt=0, description="Resident bytes of all warm runners of one machine."
+        0,
+        ge=0,
+        description="Resident bytes of all runners of one machine that rest; 0: half of its memory, or of its container's.",
     )
+    runner_idle_seconds: float = Field(600.0, gt=0, description="How long a runner rests before it is ended.")
     cage: Literal["required", "best-effort"] = Field(
         "best-effort",
         description="Whether a model may run where its cage cannot be closed whole; off loopback it never may.",

@@ -13,6 +13,7 @@ import pytest
 
 from explainers.errors import Cancelled, ExplainError, InvalidRequest, ModelUnparseable, ResourceLimit
 from workers.errors import Crashed, TimeLimit
+from workers.machine import memory
 from workers.runner.pool import Pool
 from workers.runner.process import Limits, Runner, Watch
 from workers.settings import Settings
@@ -154,6 +155,37 @@ def test_the_pool_makes_room_by_ending_the_oldest(tmp_path):
         pass
     assert not first.alive
     pool.close()
+
+
+def test_a_runner_that_nobody_asks_for_is_ended(tmp_path):
+    pool = Pool(Settings(data=tmp_path, slots=1, runner_idle_seconds=2.0))
+    with pool.runner("a", "m") as first:
+        time.sleep(3)
+        assert first.alive
+    with pool.runner("a", "m") as again:
+        assert again is first
+    deadline = time.monotonic() + 20
+    while first.alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pool.runner("a", "m") as other:
+        assert other.alive
+    pool.close()
+
+
+def test_what_is_put_back_after_the_end_is_ended(tmp_path):
+    pool = Pool(Settings(data=tmp_path, slots=1))
+    with pool.runner("a", "m") as first:
+        pool.close()
+    assert not first.alive
+
+
+def test_the_runners_of_a_small_machine_get_half_of_it(tmp_path):
+    whole, bound, none = psutil.virtual_memory().total, tmp_path / "two", tmp_path / "one"
+    bound.write_text(f"{1 << 30}\n")
+    none.write_text("max\n")
+    assert memory((bound, none)) == 1 << 30
+    assert memory((none, tmp_path / "away")) == whole
 
 
 def test_what_the_engine_does_not_know_is_no_traceback(runner, files):

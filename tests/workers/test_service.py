@@ -260,8 +260,8 @@ def test_no_process_that_saw_a_tenants_upload_sees_anothers(service_stack, make_
     for tenant in ("ada", "bob", "ada"):
         with file.open("rb") as source:
             scanner.of(tenant).scan(source, Card())
-        look = scanner._desks[0]._runners
-        assert seen.setdefault(tenant, look[tenant].pid) == look[tenant].pid
+        look = scanner._desks[0]._shelf._kept
+        assert seen.setdefault(tenant, look[tenant].runner.pid) == look[tenant].runner.pid
     assert seen["ada"] != seen["bob"]
     for number in range(4):
         with file.open("rb") as source:

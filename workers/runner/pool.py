@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from explainers.errors import ExplainError
+from workers.machine import memory
 from workers.settings import Settings
 
 from .process import Limits, Purpose, Runner
+from .shelf import Shelf
 
 Key = tuple[str, str]
 
@@ -40,37 +41,26 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         self._limits = limits(settings)
         # every slot of the machine has a pool of its own, and they share the budget
-        self._budget = settings.runners_memory // settings.slots
-        self._runners: OrderedDict[Key, Runner] = OrderedDict()
+        budget = (settings.runners_memory or memory() // 2) // settings.slots
+
+        def fit(runners: Collection[Runner]) -> bool:
+            return sum(r.resident() for r in runners) <= budget
+
+        self._shelf: Shelf[Key] = Shelf(settings.runner_idle_seconds, fit)
 
     @contextmanager
     def runner(self, tenant: str, model: str, stop: Callable[[], bool] = lambda: False) -> Iterator[Runner]:
         """Lend the runner of a tenant's model, a warm one if there is one; `stop` is asked while another starts."""
-        runner = self._runners.pop((tenant, model), None)
-        if runner is not None and not runner.alive:
-            runner.close()
-            runner = None
-        if runner is None:
-            self._make_room()
-            runner = Runner(self._limits, stop)
+        runner = self._shelf.take((tenant, model)) or Runner(self._limits, stop)
         try:
             yield runner
         finally:
-            self._take_back((tenant, model), runner)
+            # the runtime gives memory back to nobody: one that holds much after its work starts afresh next time
+            if runner.alive and runner.resident() < self._limits.memory // 2:
+                self._shelf.put((tenant, model), runner)
+            else:
+                runner.close()
 
     def close(self) -> None:
         """End every runner."""
-        while self._runners:
-            self._runners.popitem()[1].close()
-
-    def _take_back(self, key: Key, runner: Runner) -> None:
-        # the runtime gives memory back to nobody: one that holds much after its work starts afresh next time
-        if runner.alive and runner.resident() < self._limits.memory // 2:
-            self._runners[key] = runner
-        else:
-            runner.close()
-        self._make_room()
-
-    def _make_room(self) -> None:
-        while self._runners and sum(r.resident() for r in self._runners.values()) > self._budget:
-            self._runners.popitem(last=False)[1].close()
+        self._shelf.close()

@@ -1,0 +1,78 @@
+"""Runners that rest: kept warm for whoever asks next, ended when nobody does for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .process import Runner
+
+Key = TypeVar("Key")
+LOOKS = 4
+"""How often idle runners are looked for in the time that they are kept."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    runner: Runner
+    since: float
+
+
+class Shelf(Generic[Key]):
+    """Warm runners by key; the one that rested longest makes room where they are too many, and after `seconds` anyway."""
+
+    def __init__(self, seconds: float, fit: Callable[[Collection[Runner]], bool]) -> None:
+        self._seconds, self._fit = seconds, fit
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._sweeper: threading.Thread | None = None
+
+    def take(self, key: Key) -> Runner | None:
+        """Take out the runner of a key; None: there is none, or it has died."""
+        with self._lock:
+            kept = self._kept.pop(key, None)
+        if kept is None:
+            return None
+        if not kept.runner.alive:
+            kept.runner.close()
+            return None
+        return kept.runner
+
+    def put(self, key: Key, runner: Runner) -> None:
+        """Keep a runner that nobody uses now, and end those that do not fit beside it."""
+        with self._lock:
+            if old := self._kept.pop(key, None):
+                old.runner.close()
+            self._kept[key] = _Kept(runner, time.monotonic())
+            self._end_while(lambda _: self._closed.is_set() or not self._fit(self._runners()))
+            if self._sweeper is None:
+                # not before: whoever made us may have forked since
+                self._sweeper = threading.Thread(target=self._sweep, name="shelf", daemon=True)
+                self._sweeper.start()
+
+    def close(self) -> None:
+        """End every runner, and from now on each one that is put here."""
+        self._closed.set()
+        with self._lock:
+            self._end_while(lambda _: True)
+
+    def _sweep(self) -> None:
+        while not self._closed.wait(self._seconds / LOOKS):
+            with self._lock:
+                self._end_while(self._rested)
+
+    def _rested(self, kept: _Kept) -> bool:
+        return not kept.runner.alive or time.monotonic() - kept.since > self._seconds
+
+    def _runners(self) -> list[Runner]:
+        return [kept.runner for kept in self._kept.values()]
+
+    def _end_while(self, ends: Callable[[_Kept], bool]) -> None:
+        """End the runner that rested longest, as long as it is to end."""
+        while self._kept and ends(next(iter(self._kept.values()))):
+            self._kept.popitem(last=False)[1].runner.close()
