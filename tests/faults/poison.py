@@ -12,8 +12,8 @@ import psutil
 from faults.plant import Plant, command_of
 from faults.work import greedy_job
 
-LIMIT = 600 << 20
-"""Bytes that a runner may take: far less than the poison asks for."""
+LIMIT = 1 << 30
+"""Bytes that a runner may take: far less than the poison asks for, and so much that one that did well rests warm."""
 TRIES = 2
 # a runner that was not there before has its pipe, its process and what watches it
 RUNNER_FILES = 8
