@@ -16,6 +16,7 @@ from workers.errors import Crashed, TimeLimit
 from workers.machine import memory
 from workers.runner.pool import Pool
 from workers.runner.process import Limits, Runner, Watch
+from workers.runner.spawner import spawn
 from workers.settings import Settings
 
 MANY = {"input": np.ones((3000, 64), "f4")}
@@ -192,3 +193,28 @@ def test_what_the_engine_does_not_know_is_no_traceback(runner, files):
     with pytest.raises(ExplainError) as failed:
         call(runner, files / "small.onnx", {"op": "explain"})
     assert "Traceback" not in failed.value.detail
+
+
+def test_an_answer_that_nobody_waited_for_is_not_the_next_ones(tmp_path, files):
+    def out_of_order() -> bool:
+        raise LookupError("the ledger has lost its mind")
+
+    first, second = MANY["input"][:300], np.zeros((300, 64), "f4")
+    pool = Pool(Settings(data=tmp_path, slots=1, runner_idle_seconds=60))
+    with pytest.raises(LookupError), pool.runner("a", "m") as runner:
+        call(runner, files / "large.onnx", order("occlusion"), {"input": first}, Watch(60, stop=out_of_order))
+    with pool.runner("a", "m") as runner:
+        got = call(runner, files / "large.onnx", order("input_x_gradient"), {"input": second})
+    pool.close()
+    # of zeros; of the first order's inputs it is something else
+    np.testing.assert_array_equal(got.arrays["attribution.input"], second)
+
+
+def test_a_start_that_fails_stops_no_other_start():
+    def fails() -> subprocess.Popen[bytes]:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        spawn(fails)
+    done = spawn(lambda: subprocess.Popen([sys.executable, "-c", ""]))
+    assert done.wait(20) == 0

@@ -18,11 +18,12 @@ from typing import Any, Literal
 
 import psutil
 
-from explainers.errors import Cancelled, ResourceLimit, from_json
+from explainers.errors import Cancelled, ResourceLimit
 from explainers.types import Array
 from workers.errors import Crashed, TimeLimit, Unavailable
 from workers.scratch import Scratch
 
+from . import said
 from .cage import Cage
 from .frames import BrokenFrame, Channel, Frame
 from .murmur import Murmur
@@ -135,19 +136,27 @@ class Runner:
     ) -> Frame:
         """Give an order and wait for its result; raise what the runner refuses, or why it was killed."""
         self._order(watch)
+        answered = False
         try:
             self._channel.send(fields, arrays, descriptors)
             self._listening = True
             while True:
                 self._idle()
                 frame = self._receive()
-                if frame.fields["kind"] == "result":
-                    return frame
-                if frame.fields["kind"] == "error":
-                    raise from_json(frame.fields["error"])
-                watch.progress(frame.fields["done"], frame.fields["total"], frame.fields["unit"])
+                if (far := said.progress(frame)) is not None:
+                    watch.progress(*far)
+                    continue
+                found = said.answer(frame)
+                answered = True
+                if isinstance(found, Frame):
+                    return found
+                raise found
         except BrokenFrame as e:
             raise self._death() from e
+        finally:
+            if not answered:
+                # what it may yet say of this order would be taken for the answer to the next
+                self._kill()
 
     def close(self) -> None:
         """End the process."""

@@ -26,7 +26,7 @@ class _Spawner(threading.Thread):
             start, answer = self.orders.get()
             try:
                 answer.set_result(start())
-            except OSError as e:
+            except Exception as e:  # noqa: BLE001  whoever asked is told; this thread must not end, its children would too
                 answer.set_exception(e)
 
 
