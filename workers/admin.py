@@ -63,6 +63,10 @@ class Admin:
                 chunk.fence += 1
                 job.done_items -= chunk.stop - chunk.start
             job.state, job.dead, job.error, job.finished = "queued", False, None, None
+            if job.result is not None:
+                # what was joined of it has gaps where its failed parts were
+                uses.drop_one(session, "result", id, job.result["digest"])
+                job.result = None
             events.state(session, job)
             counters.add(session, "requeued")
             audit.write(session, job.tenant, "admin.requeue", id, parts=len(failed))

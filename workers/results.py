@@ -90,6 +90,10 @@ def _merge(database: Database, blobs: Blobs, job: str, tenant: str, found: list[
         merged = {"digest": blobs.put(lambda file: npy.join_npz(file, parts, meta)).digest}
     with database.write() as session:
         row = jobs.locked(session, job)
+        # it may have been removed, or tried again, while it was joined
+        check_ended(row)
+        if pieces(session, job) != found:
+            raise NotReady("the job has other results now; ask again", retry_after=RETRY_SECONDS)
         row.result = merged
         uses.add(session, tenant, "result", job, merged["digest"])
     return merged

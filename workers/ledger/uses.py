@@ -31,6 +31,12 @@ def drop(session: Session, kind: str, owner: str) -> list[str]:
     return [d for d in digests if not used(session, d)]
 
 
+def drop_one(session: Session, kind: str, owner: str, digest: str) -> None:
+    """Forget that an owner needed one blob."""
+    mine = (BlobUse.kind == kind, BlobUse.owner == owner, BlobUse.digest == digest)
+    session.execute(delete(BlobUse).where(*mine))
+
+
 def used(session: Session, digest: str) -> bool:
     """Return whether anybody needs a blob."""
     return (
