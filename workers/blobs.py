@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -79,6 +79,8 @@ class Blobs:
         size = os.fstat(file.fileno()).st_size
         if not self._touched(digest):
             os.fsync(file.fileno())
+            # it is stored now, however long ago it was written
+            os.utime(file.fileno())
             Path(file.name).chmod(0o440)
             self._place(Path(file.name), digest)
         return Blob(digest, size)
@@ -118,8 +120,18 @@ class Blobs:
         """Yield the digests of the blobs that were last stored so long ago."""
         before = self._clock() - seconds
         for path in self.root.glob("sha256/??/*"):
-            if path.stat().st_mtime < before:
-                yield path.name
+            # another may remove it meanwhile
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    yield path.name
+
+    def sweep(self, seconds: float) -> None:
+        """Remove what killed processes left half written so long ago."""
+        before = self._clock() - seconds
+        for path in self._staging.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
     def _clock(self) -> float:
         """Return the time of the file system, which gave the blobs theirs: this machine's own clock may be wrong."""

@@ -26,6 +26,7 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 SWEEP_HOURS = 1.0
+STALE_HOURS = 24.0
 DEAF = "calls wait on the broker and this worker, with slots free, has taken none for %g s; it %s"
 
 
@@ -133,6 +134,7 @@ class Keeper(threading.Thread):
             freed = reconcile.outdated(session, self._settings)
         if self._is_due("clean", SWEEP_HOURS * 3600):
             freed += list(self._blobs.older(SWEEP_HOURS * 3600))
+            self._blobs.sweep(STALE_HOURS * 3600)
         self._remove(freed)
 
     def _may_sweep(self, session: Session) -> bool:

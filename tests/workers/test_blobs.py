@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +74,37 @@ def test_a_remote_blob_comes_back_when_the_copy_here_is_lost(tmp_path):
     digest = blobs.put_bytes(b"x" * 3_000_000).digest
     blobs.path(digest).unlink()
     assert blobs.path(digest).stat().st_size == 3_000_000
+
+
+def test_what_a_killed_process_left_half_written_goes_by_age(blobs):
+    left = blobs.root / "staging" / "tmpleft"
+    left.write_bytes(b"half")
+    with blobs.staged() as file:
+        blobs.sweep(3600)
+        assert left.exists()
+        os.utime(left, (1, 1))
+        blobs.sweep(3600)
+        assert not left.exists()
+        # whoever still writes keeps his
+        assert Path(file.name).exists()
+
+
+def test_a_blob_is_young_when_it_is_stored_not_when_it_was_written(blobs):
+    with blobs.staged() as file:
+        file.write(b"x")
+        file.flush()
+        os.utime(file.name, (1, 1))
+        digest = blobs.keep(file).digest
+    assert not blobs.delete(digest)
+
+
+def test_a_blob_that_goes_while_the_old_ones_are_listed_stops_nobody(blobs):
+    # of one folder, which is listed at once: their digests begin alike
+    alike = [b for i in range(2000) if hashlib.sha256(b := str(i).encode()).digest()[0] == 0][:3]
+    digests = {blobs.put_bytes(b).digest for b in alike}
+    for digest in digests:
+        os.utime(blobs.path(digest), (1, 1))
+    listed = blobs.older(60)
+    for digest in digests - {next(listed)}:
+        assert blobs.delete(digest)
+    assert list(listed) == []
