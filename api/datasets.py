@@ -87,7 +87,9 @@ def show(id: str) -> Any:
 
 @blueprint.delete("/<id>")
 @blueprint.output({}, 204, description="The data set is forgotten.")
-@blueprint.doc(operation_id="delete_dataset")
+@blueprint.doc(
+    operation_id="delete_dataset", responses={409: "Jobs keep its bytes, and the service counts bytes."}
+)
 def delete(id: str) -> Any:
     """Forget a data set; jobs made from it keep their inputs."""
     service().delete_dataset(tenant(), id)

@@ -125,6 +125,7 @@ class Service:
     def delete_model(self, tenant: str, ref: str) -> None:
         """Forget a model; refused with Conflict while a job of it has not ended."""
         with self._database.write() as session:
+            quotas.check_freed(session, self.settings, tenant, models.find(session, tenant, ref).id)
             freed = models.forget(session, tenant, ref)
             audit.write(session, tenant, "model.delete", ref[:140])
         self._remove(freed)
@@ -158,8 +159,9 @@ class Service:
             return models.dataset_record(models.find_dataset(session, tenant, id))
 
     def delete_dataset(self, tenant: str, id: str) -> None:
-        """Forget a data set; jobs made from it keep their inputs."""
+        """Forget a data set; jobs made from it keep their inputs, and with a quota of bytes it is kept as long as they are."""
         with self._database.write() as session:
+            quotas.check_freed(session, self.settings, tenant, id)
             freed = models.forget_dataset(session, tenant, id)
             audit.write(session, tenant, "dataset.delete", id)
         self._remove(freed)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import String, bindparam, cast, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
-from workers.errors import QuotaExceeded
+from workers.errors import Conflict, QuotaExceeded
 from workers.settings import Settings
 from workers.tables import OPEN_JOB, Dataset, Job, Model, Usage
 
-from .database import clock, dialect, insert, rows_of
+from .database import clock, dialect, exclusive, insert, rows_of
 
 DAY = 86400
 WAIT_SECONDS = 30
@@ -40,11 +40,25 @@ def take(session: Session, settings: Settings, job: Job) -> None:
 
 def room(session: Session, settings: Settings, tenant: str, size: int) -> None:
     """Refuse what a tenant cannot keep as well; the same bytes sent again are new to this count."""
-    if settings.quota_bytes and (kept := stored(session, tenant)) + size > settings.quota_bytes:
+    if not settings.quota_bytes:
+        return
+    # two that come at once cannot both take the last place
+    exclusive(session, f"room {tenant}")
+    if (kept := stored(session, tenant)) + size > settings.quota_bytes:
         raise QuotaExceeded(
             f"{kept} bytes are kept and the quota of {settings.quota_bytes} does not hold {size} more; delete models, "
             "data sets or finished jobs"
         )
+
+
+def check_freed(session: Session, settings: Settings, tenant: str, digest: str) -> None:
+    """Refuse, where bytes are counted, to forget a data set or model whose bytes jobs would go on keeping uncounted."""
+    if not settings.quota_bytes:
+        return
+    named = (cast(fields, String).contains(digest) for fields in (Job.data, Job.params))
+    keep = (Job.tenant == tenant, Job.removed.is_(None), or_(Job.dataset == digest, *named))
+    if count := session.scalars(select(func.count()).select_from(Job).where(*keep)).one():
+        raise Conflict(f"{count} jobs keep its bytes, which are counted; remove their results first")
 
 
 _OPEN = (

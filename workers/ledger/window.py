@@ -6,6 +6,7 @@ waited for. Whoever holds them draws next, or the reconciler does.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -57,23 +58,28 @@ def draw(session: Session, settings: Settings, queue: str) -> list[Ticket]:
     exclusive(session, "draw")
     slots = workers.slots(session, queue, settings.heartbeat_seconds) or settings.slots
     inside: dict[int, dict[str, int]] = {level: {} for level in LEVELS.values()}
+    # a tenant's quota is one for its urgent chunks and the others together
+    held: dict[str, int] = {}
     for level, tenant, count in session.execute(_INSIDE, {"queue": queue}):
         inside[level][tenant] = count
+        held[tenant] = held.get(tenant, 0) + count
     tickets: list[Ticket] = []
     for level, here in inside.items():
         # each priority has a window of its own: an urgent chunk must not wait for room that a batch has taken
         lane = _Lane(queue, level, here, 2 * slots - sum(here.values()), slots)
         # the common cases ask little: a window that is full, and nobody who waits
         if lane.room > 0 and (waiting := _waiting(session, lane)):
-            tickets += _fill(session, settings, lane, waiting, settings.quota_running or 2 * slots)
+            tickets += _fill(session, settings, lane, waiting, held)
     return tickets
 
 
-def _fill(session: Session, settings: Settings, lane: _Lane, waiting: _Waiting, most: int) -> list[Ticket]:
+def _fill(
+    session: Session, settings: Settings, lane: _Lane, waiting: _Waiting, held: dict[str, int]
+) -> list[Ticket]:
     tickets: list[Ticket] = []
-    inside = lane.inside
+    inside, quota = lane.inside, settings.quota_running or math.inf
     turns = pairs(session, _TURNS, lane.where) if len(waiting) > 1 else {}
-    waiting = {t: kinds for t, kinds in waiting.items() if inside.get(t, 0) < most}
+    waiting = {t: kinds for t, kinds in waiting.items() if held.get(t, 0) < quota}
     while len(tickets) < lane.room and waiting:
         tenant = min(waiting, key=lambda t: (inside.get(t, 0), turns.get(t, 0.0), t))
         chunk = _next(session, settings, lane, tenant, waiting[tenant])
@@ -81,8 +87,8 @@ def _fill(session: Session, settings: Settings, lane: _Lane, waiting: _Waiting, 
             del waiting[tenant]
             continue
         turns[tenant] = _publish(session, chunk)
-        inside[tenant] = inside.get(tenant, 0) + 1
-        if inside[tenant] >= most:
+        inside[tenant], held[tenant] = inside.get(tenant, 0) + 1, held.get(tenant, 0) + 1
+        if held[tenant] >= quota:
             del waiting[tenant]
         tickets.append(Ticket(chunk.id, lane.queue, lane.level, session.get_one(Job, chunk.job).trace))
     return tickets
