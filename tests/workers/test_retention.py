@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,3 +125,24 @@ def test_what_is_asked_about_a_whole_data_set_links_no_picture_of_an_item(web, e
 
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def test_a_result_that_a_new_job_takes_over_is_not_removed_meanwhile(ledger, ended, new_job):
+    old = ended(5.0, "a" * 64, content="same")
+    taken, freed = threading.Event(), []
+
+    def remove() -> None:
+        taken.wait(10)
+        with ledger.write() as session:
+            freed.extend(reconcile.remove_results(session, jobs.locked(session, old)))
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    with ledger.write() as session:
+        twin = jobs.twin(session, "default", "same")
+        taken.set()
+        # whoever removes is on his way now, and waits or not
+        remover.join(1)
+        uses.add(session, "default", "result", "new", twin.result["digest"])
+    remover.join()
+    assert freed == []

@@ -76,7 +76,8 @@ def page(
 def twin(session: Session, tenant: str, content: str) -> Job | None:
     """Return an earlier job of the tenant whose result is that of this content."""
     same = (Job.tenant == tenant, Job.content == content, Job.state == "succeeded", Job.removed.is_(None))
-    return session.scalars(select(Job).where(*same).limit(1)).first()
+    # whoever removes its result waits until the new job is noted as needing it
+    return session.scalars(select(Job).where(*same).limit(1).with_for_update(read=True)).first()
 
 
 def advance(session: Session, job: Job) -> None:
