@@ -17,6 +17,7 @@ from workers import logs
 from workers.embedded import Embedded, Part, worker
 from workers.keys import keys_exist
 from workers.settings import Settings
+from workers.settings import read as read_settings
 
 from .listening import BindRefused, is_loopback, listen
 
@@ -53,7 +54,7 @@ def serve(data: Path | None, host: str, port: int, workers: int | None) -> None:
     Stops everything on Ctrl-C; the next start continues where this one was.
     """
     given = {"data": data, "slots": workers}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     if settings.log_format == "json":
         logs.configure("json")
     else:

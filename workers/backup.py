@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import tarfile
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import explainers
 
@@ -29,20 +31,36 @@ def write(settings: Settings, file: Path) -> dict[str, Any]:
     _embedded(settings)
     if not (settings.data / LEDGER).exists():
         raise Conflict(f"{settings.data} holds no ledger; name the service's folder with --data")
+    _check_new(file)
     with tempfile.TemporaryDirectory(dir=settings.data) as scratch, ledger(settings) as database:
         with database.write() as session:
             audit.write(session, "*", "admin.backup", file.name[:200])
         copy = Path(scratch) / LEDGER
         _copy(settings.data / LEDGER, copy)
         needed = _needed(copy)
-        partial = file.with_name(f"{file.name}.partial")
-        with partial.open("xb") as out, tarfile.open(fileobj=out, mode="w") as tar:
+        with _whole(file) as out, tarfile.open(fileobj=out, mode="w") as tar:
             missing = _pack(tar, copy, settings.blobs, needed)
-        if file.exists():
-            partial.unlink()
-            raise Conflict(f"{file} exists; a backup is a new file")
-        partial.rename(file)
     return {"file": str(file), "files": len(needed) - len(missing), "missing": missing}
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[IO[bytes]]:
+    """Give a file that is there under its name once it is whole, for its owner's eyes only, and else not at all."""
+    partial = file.with_name(f"{file.name}.partial")
+    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+        try:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+            _check_new(file)
+            partial.rename(file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _check_new(file: Path) -> None:
+    if file.exists():
+        raise Conflict(f"{file} exists; a backup is a new file")
 
 
 def _pack(tar: tarfile.TarFile, copy: Path, blobs: Path, needed: list[str]) -> list[str]:

@@ -26,6 +26,7 @@ from .ledger import audit
 from .ledger.schema import ledger
 from .records import SCOPES, KeyRecord
 from .settings import Settings
+from .settings import read as read_settings
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -42,7 +43,7 @@ def on_data(command: Callable[..., Any]) -> Callable[..., Any]:
     )  # fmt: skip
     @wraps(command)
     def with_settings(data: Path | None, **rest: Any) -> Any:
-        settings = Settings() if data is None else Settings(data=data)
+        settings = read_settings() if data is None else read_settings(data=data)
         with audit.acting(audit.Actor(f"operator:{os.getuid()}:{_login()}"[:64])):
             return command(settings, **rest)
 

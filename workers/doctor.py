@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from explainers.errors import ExplainError
-
 from . import broker
 from .ledger import workers
 from .ledger.database import Database
@@ -38,8 +36,8 @@ def examine(settings: Settings) -> list[Check]:
 def _looked(name: str, look: Callable[[Settings], tuple[bool, str]], settings: Settings) -> Check:
     try:
         return Check(name, *look(settings))
-    except (ExplainError, OSError) as e:
-        return Check(name, False, f"{type(e).__name__}: {str(e).splitlines()[0][:200]}")
+    except Exception as e:  # noqa: BLE001  whatever is broken is what was looked for
+        return Check(name, False, f"{type(e).__name__}: {str(e).partition(chr(10))[0][:200]}")
 
 
 def _python(_settings: Settings) -> tuple[bool, str]:
@@ -90,7 +88,8 @@ def _workers(settings: Settings) -> tuple[bool, str]:
     database = Database(settings.ledger_url, forks=True)
     try:
         with database.read() as session:
-            alive = workers.alive(session, settings.heartbeat_seconds)
+            made = current(session.connection()) is not None
+            alive = workers.alive(session, settings.heartbeat_seconds) if made else []
     finally:
         database.close()
     slots = sum(w.slots for w in alive)

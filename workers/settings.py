@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from explainers.errors import InvalidRequest
 
 GiB = 1 << 30
 MiB = 1 << 20
@@ -224,6 +226,21 @@ class Settings(BaseSettings):
         """Return the environment variables that give another process of this service these very settings."""
         plain = self.model_dump(mode="json", exclude_none=True) | {"data": str(self.data.absolute())}
         return {f"ONNXPLAIN_{k.upper()}": _written(v) for k, v in plain.items()}
+
+
+def read(**given: object) -> Settings:
+    """Return the settings of the environment, those that are given before them; InvalidRequest names what does not fit."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # as the fields above say
+    except ValidationError as e:
+        faults = [f"{_variable(f['loc'])}: {f['msg']}" for f in e.errors()]
+        raise InvalidRequest(f"the settings do not fit: {'; '.join(faults)}") from e
+    except SettingsError as e:
+        raise InvalidRequest(f"the settings do not fit: {e}; lists are written as JSON") from e
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return "_".join(["ONNXPLAIN", *(str(step).upper() for step in place)]) if place else "together"
 
 
 def _written(value: object) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import stat
+import subprocess
+import sys
 import tarfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
+from explainers.cli import main
 from workers import backup
 from workers.admin import Admin
 from workers.cli import admin as admin_command
@@ -22,6 +27,7 @@ from workers.service import Service
 from workers.settings import Settings
 from workers.tables import Job
 
+ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(1).normal(size=(5, 4)).astype("f4")
 
 
@@ -200,3 +206,60 @@ def test_the_doctor_outlives_a_ledger_that_does_not_answer(tmp_path):
     url = "postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=1"
     found = {c.name: c.good for c in examine(Settings(data=tmp_path, database_url=url))}
     assert (found["ledger"], found["workers"], found["python"]) == (False, False, True)
+
+
+def test_the_doctor_outlives_settings_that_are_nonsense(tmp_path):
+    found = {c.name: c for c in examine(Settings(data=tmp_path, database_url="here", redis_url="there"))}
+    assert [name for name in ("ledger", "workers", "broker") if not found[name].good] == [
+        "ledger",
+        "workers",
+        "broker",
+    ]
+    assert "URL" in found["ledger"].detail
+    assert "URL" in found["broker"].detail
+
+
+def test_the_doctor_looks_at_a_database_that_is_empty_yet(tmp_path, postgresql):
+    for url in (None, postgresql.database()):
+        found = {c.name: c for c in examine(Settings(data=tmp_path, database_url=url))}
+        assert found["ledger"].good
+        assert found["workers"].detail.startswith("0 say that they consume")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SLOTS", "many", "ONNXPLAIN_SLOTS: "), ("CORS_ORIGINS", "https://x", "cors_origins"),
+        ("OIDC_ISSUER", "x", "oidc_audience"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_does_not_fit_is_named(tmp_path, name, value, said):
+    env = {f"ONNXPLAIN_{name}": value, "COLUMNS": "300"}
+    done = CliRunner().invoke(main, ["admin", "dead", "--data", str(tmp_path)], env=env)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert "fault is its own" not in done.output
+
+
+SHORT_OF_DISK = """
+import resource, signal, sys
+from workers import backup
+from workers.settings import Settings
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+backup.write(Settings(data=Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_a_backup_that_does_not_fit_leaves_nothing_and_no_other_user_may_read_one(folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    file = tmp_path / "out" / "b.tar"
+    # the copy of the ledger fits, the archive of all does not
+    room = (folder.data / "ledger.db").stat().st_size + 4096
+    run = [sys.executable, "-c", SHORT_OF_DISK, str(folder.data), str(file), str(room)]
+    done = subprocess.run(run, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert "File too large" in done.stderr
+    assert list(file.parent.iterdir()) == []
+    backup.write(folder, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -8,10 +8,11 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import JSON, Column, MetaData, Table, select
+from sqlalchemy import JSON, Column, MetaData, Table, select, text
 from sqlalchemy.orm import Session
 
 from workers import tables as ledger
+from workers.errors import Conflict
 from workers.ledger import jobs, schema
 from workers.ledger.database import Database
 from workers.tables import Dataset, Job, Worker
@@ -84,6 +85,14 @@ def test_what_came_later_has_a_value_in_old_rows(old):
         worker = session.scalars(select(Worker)).one()
         assert (worker.open_walls, worker.gpus) == (None, None)
         assert session.scalars(select(Dataset)).one().size == 0
+
+
+def test_a_ledger_that_a_newer_version_made_is_refused_in_words(old):
+    schema.upgrade(old)
+    with old.write() as session:
+        session.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(Conflict, match="9999, which a newer onnxplain made"):
+        schema.upgrade(old)
 
 
 def test_a_ledger_that_is_up_to_date_is_left_alone(old):

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from workers.errors import Conflict
 from workers.settings import Settings
 
 from .database import Database
@@ -37,8 +38,14 @@ def upgrade(database: Database) -> None:
     """Apply the migrations that the ledger lacks, if any."""
     config = _config()
     with database.read() as session:
-        if current(session.connection()) == newest():
-            return
+        found = current(session.connection())
+    if found == newest():
+        return
+    if found not in {None, *(s.revision for s in ScriptDirectory.from_config(config).walk_revisions())}:
+        raise Conflict(
+            f"the ledger has schema {found}, which a newer onnxplain made; this one knows up to {newest()}: run that "
+            "version again, or restore a backup from before"
+        )
     with database.write() as session:
         connection = session.connection()
         if connection.dialect.name == "postgresql":
