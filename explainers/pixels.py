@@ -60,6 +60,35 @@ def in_order(pixels: Array, card: InputCard) -> Array:
     return pixels[..., ::-1] if card.channels == "BGR" and pixels.shape[-1] == 3 else pixels
 
 
+def as_seen(x: Array, channel: int, card: InputCard) -> Array:
+    """Return a picture or volume as it was before the model's normalisation: from 0 to 1, channels last, red, green, blue.
+
+    `channel` is their axis; -1: there are none, and one is added.
+    """
+    x = x.astype(np.float64)
+    last = x[..., None] if channel < 0 else np.moveaxis(x, channel, -1)
+    return in_order(np.clip(unit_range(last, card), 0, 1), card)
+
+
+def unit_range(image: Array, card: InputCard) -> Array:
+    """Return values (..., C) between black and white as 0 to 1: by the card, else by guessing the range."""
+    if card.low is not None and card.high is not None:
+        low, high = np.asarray(card.low, float), np.asarray(card.high, float)
+        return np.asarray((image - low) / np.where(high > low, high - low, 1))
+    raw = image * np.asarray(card.std or [1.0]) + np.asarray(card.mean or [0.0])
+    return _guessed_range(raw)
+
+
+def _guessed_range(raw: Array) -> Array:
+    # a tolerance, because undoing a normalisation leaves the range by a rounding error
+    low, high = float(np.nanmin(raw)), float(np.nanmax(raw))
+    if low >= -0.01 and high <= 1.01:
+        return raw
+    if low >= -0.5 and high <= 255.5:
+        return raw / 255
+    return (raw - low) / (high - low or 1)
+
+
 def _axes(spec: TensorSpec, card: InputCard) -> str:
     item = item_shape(spec)
     axes = "" if item is None else axes_of(card, item)

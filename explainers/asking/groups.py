@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from ..baselines import as_lists, subject
 from ..errors import InvalidRequest
 from ..layout import Shapes, axes_of, card_of, is_image, is_volume
+from ..pixels import as_seen
 from ..registry import Params
 from ..tables import vector
 from ..types import Array, Arrays, InputCard
@@ -229,10 +230,11 @@ def _slic(
     if x is None:
         return grid(shape, space, most)
     channel = letters.find("C")
-    scaled = (x - x.min()) / max(float(np.ptp(x)), 1e-12)
-    axis = channel if channel >= 0 else None
-    # the library takes the number for a wish
-    tries = (slic(scaled, n_segments=n, channel_axis=axis, start_label=0) for n in range(most, 0, -1))
+    seen = as_seen(x, channel, card)
+    # of three channels the library takes the colours, from 0 to 100, of others the values, from 0 to 1
+    near = {"compactness": 10.0 if seen.shape[-1] == 3 else 0.1, "channel_axis": -1, "start_label": 0}
+    # it takes the number for a wish
+    tries = (slic(seen, n_segments=n, **near) for n in range(most, 0, -1))
     found = next((f for f in tries if len(np.unique(f)) <= most), np.zeros([shape[i] for i in space]))
     flat = _renumbered(np.asarray(found))
     return np.broadcast_to(flat if channel < 0 else np.expand_dims(flat, channel), shape)

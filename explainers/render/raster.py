@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from explainers.pixels import in_order
+from explainers.pixels import in_order, unit_range
 from explainers.types import Array, InputCard
 
 from .frame import AMOUNTS, COLOURS, bare, named, zero_centred
@@ -46,25 +46,6 @@ def natural(image: Array, axes: str, card: InputCard) -> Array:
     image = channels_last(np.asarray(image, np.float64), axes)
     image = in_order(np.clip(np.nan_to_num(unit_range(image, card)), 0, 1), card)
     return image if image.shape[-1] == 3 else np.asarray(image.mean(axis=-1))
-
-
-def unit_range(image: Array, card: InputCard) -> Array:
-    """Return values (..., C) between black and white as 0 to 1: by the card, else by guessing the range."""
-    if card.low is not None and card.high is not None:
-        low, high = np.asarray(card.low, float), np.asarray(card.high, float)
-        return np.asarray((image - low) / np.where(high > low, high - low, 1))
-    raw = image * np.asarray(card.std or [1.0]) + np.asarray(card.mean or [0.0])
-    return _guessed_range(raw)
-
-
-def _guessed_range(raw: Array) -> Array:
-    # a tolerance, because undoing a normalisation leaves the range by a rounding error
-    low, high = float(np.nanmin(raw)), float(np.nanmax(raw))
-    if low >= -0.01 and high <= 1.01:
-        return raw
-    if low >= -0.5 and high <= 255.5:
-        return raw / 255
-    return (raw - low) / (high - low or 1)
 
 
 def _grey(image: Array) -> Array:

