@@ -49,14 +49,26 @@ def read_open(
         if suffix in IMAGES:
             return fit(read_picture(file, filename)[None], spec, card, resize=resize, name=filename)
         if suffix in TABLES:
-            words = spec.dtype == "str" or (card.tokenizer is not None and suffix == ".txt")
-            names, rows = read_table(file, filename, words=words)
-            # lines of a text become tokens where the model is at hand
-            return rows if words and spec.dtype != "str" else fit_table(names, rows, spec, card, filename)
+            return _read_rows(file, spec, card, filename)
         return _only(read_arrays(file, filename), spec.name, filename)
     except InvalidRequest as e:
         pointer = "/inputs/" + spec.name.replace("~", "~0").replace("/", "~1")
         raise InvalidRequest(e.detail, pointer=pointer) from e
+
+
+def _read_rows(file: IO[bytes], spec: TensorSpec, card: InputCard, filename: str) -> Array:
+    """Return a table as the array of one input; texts stay texts, and become tokens where the model is at hand."""
+    texts = card.tokenizer is not None
+    words = spec.dtype == "str" or (texts and suffix_of(filename) == ".txt")
+    names, rows = read_table(file, filename, words=words)
+    if spec.dtype == "str" or not (texts and rows.dtype == object):
+        return fit_table(names, rows, spec, card, filename)
+    if rows.ndim > 1 and rows.shape[1] != 1:
+        raise InvalidRequest(
+            f"{filename} has {rows.shape[1]} columns ({', '.join(names)[:200]}), and {spec.name!r} takes one text for each row; "
+            "keep that column alone"
+        )
+    return rows.reshape(-1)
 
 
 def read_arrays(file: IO[bytes], filename: str) -> Arrays:

@@ -13,10 +13,22 @@ import numpy as np
 from pydantic import ValidationError
 
 from explainers import registry
-from explainers.inputs import ARRAYS, columns_in, names_in, read_arrays, read_file, read_table, suffix_of
+from explainers.errors import InvalidRequest
+from explainers.inputs import (
+    ARRAYS,
+    TABLES,
+    columns_in,
+    names_in,
+    read_arrays,
+    read_file,
+    read_table,
+    suffix_of,
+)
 from explainers.types import Array, Arrays, Card, TensorSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
+OF_ROWS = ("background", "data")
+"""Parameters that hold rows of the inputs."""
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -116,8 +128,17 @@ input_option = click.option(
 )
 
 
-def parameters(method: str, pairs: Sequence[str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a method from K=V pairs, each read as its JSON Schema wants it, and a JSON object."""
+def parameters(
+    method: str,
+    pairs: Sequence[str],
+    fields: Mapping[str, Any],
+    specs: Sequence[TensorSpec] = (),
+    card: Card | None = None,
+) -> dict[str, Any]:
+    """Return the parameters of a method from K=V pairs, each read as its JSON Schema wants it, and a JSON object.
+
+    Rows of inputs in a table go where the inputs' own rows would.
+    """
     schema = registry.find(method).params.model_json_schema()
     out = dict(fields)
     for pair in pairs:
@@ -127,20 +148,34 @@ def parameters(method: str, pairs: Sequence[str], fields: Mapping[str, Any]) -> 
         if name not in schema["properties"]:
             raise click.BadParameter(_unknown(method, name, list(schema["properties"])), param_hint="--param")
         kinds = _kinds(schema["properties"][name], schema.get("$defs", {}))
-        out[name] = _from_file(name, Path(text[1:])) if text.startswith("@") else _value(text, kinds)
+        own = card or Card()
+        out[name] = _from_file(name, Path(text[1:]), specs, own) if text[:1] == "@" else _value(text, kinds)
     return out
 
 
-def _from_file(name: str, path: Path) -> Any:
+def _from_file(name: str, path: Path, specs: Sequence[TensorSpec], card: Card) -> Any:
     """Read a parameter's numbers from a file: an array, one for each input by name, or the rows of a table."""
     if not path.is_file():
         raise click.BadParameter(f"{name}: there is no file {str(path)!r}", param_hint="--param")
+    if name in OF_ROWS and path.suffix.lower() in TABLES and (found := _rows(name, path, specs, card)):
+        return found
     with path.open("rb") as file:
         if suffix_of(path.name) in ARRAYS:
             found = {n: a.tolist() for n, a in read_arrays(file, path.name).items()}
         else:
             found = {"": read_table(file, path.name)[1].tolist()}
     return found[""] if list(found) == [""] else found
+
+
+def _rows(name: str, path: Path, specs: Sequence[TensorSpec], card: Card) -> dict[str, Any]:
+    """Return a table as rows of the inputs, its columns in their order; nothing where it says not whose they are."""
+    try:
+        if (columns := columns_in(path, specs, card)) is not None:
+            return {n: a.tolist() for n, a in columns.items()}
+        own = [s for s in specs if len(specs) == 1 and s.batch_axis == 0 and not card.input(s.name).tokenizer]
+        return {s.name: read_file(path, s, card.input(s.name)).tolist() for s in own}
+    except InvalidRequest as e:
+        raise InvalidRequest(e.detail, pointer=f"/params/{name}") from e
 
 
 def _unknown(method: str, name: str, known: list[str]) -> str:
@@ -222,7 +257,7 @@ def _there(word: str) -> Path:
 
 
 def _only(path: Path, specs: Mapping[str, TensorSpec], card: Card) -> str:
-    texts = [n for n in specs if card.input(n).tokenizer] if path.suffix.lower() == ".txt" else []
+    texts = [n for n in specs if card.input(n).tokenizer] if path.suffix.lower() in TABLES else []
     if len(specs) == 1 or len(texts) == 1:
         return (texts or list(specs))[0]
     names = ", ".join(specs)

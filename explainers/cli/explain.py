@@ -51,10 +51,10 @@ def explain_command(
     """
     if not asked["files"] and needs_inputs(asked["method"]):
         raise click.UsageError("give --input: this method explains inputs")
-    params = parameters(asked["method"], asked["pairs"], asked["fields"])
     loaded = explainers.load(model, card=card)
-    words = Card() if card is None else card
-    given = arrays(asked["files"], loaded.describe().inputs, words, resize=asked["resize"])
+    words, specs = Card() if card is None else card, loaded.describe().inputs
+    params = parameters(asked["method"], asked["pairs"], asked["fields"], specs, words)
+    given = arrays(asked["files"], specs, words, resize=asked["resize"])
     with show.progress(asked["method"]) as progress:
         result = explainers.explain(
             loaded, given, asked["method"], params=params, target=asked["target"], seed=asked["seed"],
@@ -64,7 +64,7 @@ def explain_command(
     if plot is not None:
         from explainers.render import settled
 
-        where = settled(words, {s.name: s.batch_axis for s in loaded.describe().inputs})
+        where = settled(words, {s.name: s.batch_axis for s in specs})
         draw(result, result.inputs or given, where, asked["item"], asked["view"], asked["of"], plot)
     show.account(result.account, words, rules=account)
     show.wrote(out, plot)

@@ -55,12 +55,12 @@ def submit_command(
     given_ways = sum(map(bool, (files, dataset, job)))
     if given_ways > 1 or (not given_ways and needs_inputs(method)):
         raise click.UsageError("give one of --input, --dataset and --inputs-of")
-    params = _uploaded(client, method, parameters(method, pairs, fields))
     known = _known(client, model, card)
+    specs, words = [TensorSpec.model_validate(s) for s in known["inputs"]], Card.model_validate(known["card"])
+    params = _uploaded(client, method, parameters(method, pairs, fields, specs, words))
     given: Arrays | None = None if given_ways else {}
     if files:
-        specs = [TensorSpec.model_validate(spec) for spec in known["inputs"]]
-        given = arrays(files, specs, Card.model_validate(known["card"]), resize=resize)
+        given = arrays(files, specs, words, resize=resize)
     elif dataset and Path(dataset).is_file():
         dataset = client.upload_dataset(Path(dataset))["id"]
     made = client.submit(

@@ -106,3 +106,65 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
     assert done.exit_code == 2
     assert "nowhere.npy" in done.stderr
+
+
+def test_a_column_of_texts_is_one_item_a_row(tmp_path):
+    model = texts.bundle(tmp_path)
+    (tmp_path / "card.json").write_text(json.dumps(texts.CARD))
+    (tmp_path / "reviews.csv").write_text("review\n" + "\n".join(f'"{r}"' for r in REVIEWS) + "\n")
+    words = [
+        model,
+        "--card",
+        tmp_path / "card.json",
+        "--method",
+        "feature_ablation",
+        "--param",
+        "fill=remove",
+    ]
+    found = explain(tmp_path, *words, "--input", tmp_path / "reviews.csv", "--target", 1)
+
+    np.testing.assert_allclose(found["attribution.input_ids"].sum(1), SUMS, atol=1e-5)
+
+    (tmp_path / "two.csv").write_text("review,stars\nnot bad,4\n")
+    asked = ["explain", *words, "--input", tmp_path / "two.csv", "--out", tmp_path / "out.npz"]
+    done = CliRunner().invoke(main, list(map(str, asked)))
+    assert done.exit_code == 2
+    assert "two.csv has 2 columns (review, stars)" in done.stderr
+
+
+def test_rows_of_a_background_go_by_their_columns_names(tmp_path):
+    """As the inputs do: a table may have its columns in another order, words for numbers, and others besides."""
+    w = np.float32([1, -2, 3])
+    onnx.save(linear_model(w), tmp_path / "model.onnx")
+    own = {"kind": "tabular", "feature_names": ["a", "b", "c"], "categories": {"b": ["no", "yes"]}}
+    (tmp_path / "card.json").write_text(json.dumps({"inputs": {"input": own}}))
+    (tmp_path / "x.csv").write_text("c,name,b,a\n7,one,yes,5\n")
+    (tmp_path / "rows.csv").write_text("c,b,a,price\n1,no,2,9\n3,yes,4,9\n")
+    words = [
+        "--card",
+        tmp_path / "card.json",
+        "--input",
+        tmp_path / "x.csv",
+        "--method",
+        "kernel_shap",
+        "--param",
+    ]
+    found = explain(tmp_path, tmp_path / "model.onnx", *words, f"background=@{tmp_path / 'rows.csv'}")
+
+    expected = w * (np.float32([5, 1, 7]) - [3, 0.5, 2])
+    np.testing.assert_allclose(found["attribution.input"][0], expected, atol=1e-5)
+
+
+def test_columns_of_a_background_go_to_the_inputs_of_their_names(tmp_path):
+    onnx.save(pipelines.titanic(), tmp_path / "model.onnx")
+    (tmp_path / "a.csv").write_text("sex,fare,age\nfemale,10,30\n")
+    found = []
+    for rows in ("age,fare,sex\n60,2,male\n20,5,female\n", "fare,sex,age\n2,male,60\n5,female,20\n"):
+        (tmp_path / "rows.csv").write_text(rows)
+        words = [tmp_path / "model.onnx", "--input", tmp_path / "a.csv", "--method", "exact_shapley"]
+        found.append(
+            explain(tmp_path, *words, "--target", 1, "--param", f"background=@{tmp_path / 'rows.csv'}")
+        )
+
+    for name in ("age", "fare", "sex"):
+        assert found[0][f"attribution.{name}"] == found[1][f"attribution.{name}"] != 0
