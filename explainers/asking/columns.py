@@ -13,7 +13,7 @@ from .. import finite
 from ..errors import InvalidRequest
 from ..types import Array, Arrays
 from .blocks import Asker
-from .covers import as_type
+from .covers import as_type, beyond
 from .effort import BudgetParams, Mean, deadline, paid_for, warn_of_few, warn_of_rest
 
 if TYPE_CHECKING:
@@ -105,24 +105,36 @@ def _points(run: Run, name: str, place: int, grid: Any) -> Array:
     x = np.moveaxis(run.inputs[name], run.axes[name] or 0, 0)
     values = x.reshape(run.items, -1)[:, place]
     if isinstance(given, int):
-        return _laid(values, given, where)
+        return _laid(values, given, where, words=_is_category(run, name, place))
     if values.dtype == object:
         return np.asarray(given, str)
     points = np.asarray(given, np.float64)
     if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
         raise InvalidRequest("the grid must be a list of numbers", pointer=where)
+    if (others := beyond(points, values.dtype)).size:
+        raise InvalidRequest(
+            f"{name!r} takes {values.dtype}, which cannot hold {others[0]:.6g}", pointer=where
+        )
     return np.asarray(as_type(points, values.dtype))
 
 
-def _laid(values: Array, count: int, where: str) -> Array:
-    """Lay points between the 5th and the 95th percentile, or take the values where there are no more of them."""
+def _is_category(run: Run, name: str, place: int) -> bool:
+    """Say whether a feature is a word, or a number that stands for one: between two of them there is nothing."""
+    card = run.model.card.input(name)
+    called = (card.feature_names or [name])[place : place + 1]
+    return run.inputs[name].dtype == object or any(c in (card.categories or {}) for c in called)
+
+
+def _laid(values: Array, count: int, where: str, *, words: bool) -> Array:
+    """Lay points between the 5th and the 95th percentile, or take the values where there are no more of them, or are words."""
     from scipy.stats.mstats import mquantiles
 
     if count < 2:
         raise InvalidRequest(f"a grid of {count} points is no curve; take 2 or more", pointer=where)
-    own = np.unique(values.astype(str) if values.dtype == object else values)
-    if len(own) < count or values.dtype == object:
-        return own[:count]
+    own, times = np.unique(values.astype(str) if values.dtype == object else values, return_counts=True)
+    if len(own) < count or words:
+        # of more words the most frequent ones
+        return own[np.sort(np.argsort(-times, kind="stable")[:count])]
     low, high = np.asarray(mquantiles(values, prob=(0.05, 0.95)))
     # a feature that hardly ever moves has its own values
     return as_type(np.linspace(low, high, count), values.dtype) if high > low else own[:count]

@@ -23,6 +23,14 @@ def as_type(a: Array, dtype: Any) -> Array:
     return (np.rint(a) if np.dtype(dtype).kind in "iu" else a).astype(dtype)
 
 
+def beyond(a: Array, dtype: Any) -> Array:
+    """Return those of some numbers that an input's type cannot hold: whole ones would come round, large ones be infinite."""
+    if np.dtype(dtype).kind == "f":
+        return np.asarray(a[np.abs(a) > np.finfo(dtype).max])
+    low, high = (0, 1) if np.dtype(dtype).kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return np.asarray(a[(np.rint(a) < low) | (np.rint(a) > high)])
+
+
 class Cover(Protocol):
     """Covers one input of one item."""
 

@@ -16,7 +16,7 @@ from ..layout import Shapes, card_of
 from ..registry import Params
 from ..tables import vector
 from ..types import Array, InputCard
-from .covers import Cover, Guessed, Joint, Removed, Shown, as_type
+from .covers import Cover, Guessed, Joint, Removed, Shown, as_type, beyond
 from .guesses import GUESSES, INPAINTING
 from .masks import is_smooth
 
@@ -137,7 +137,7 @@ def constants(run: Run, params: FillParams, name: str, item: int) -> Array:
     x, card = run.of_item(run.inputs[name], name, item), run.model.card.input(name)
     if params.background is not None:
         rows = of_one_kind(background_rows(params, run.shapes, name), name, x.dtype)
-        return rows if rows.dtype == object else as_type(rows, x.dtype)
+        return rows if rows.dtype == object else typed(rows, x.dtype, name, "/params/background")
     way = _word(params, name)
     if way in GUESSES or way == "remove":
         raise InvalidRequest(
@@ -156,7 +156,15 @@ def constants(run: Run, params: FillParams, name: str, item: int) -> Array:
     if x.dtype == object:
         return np.full((1, *x.shape), "" if way in ("auto", "zeros") else str(_given(params, name)), object)
     found = _constant(params, name, x.shape, card)
-    return as_type(found if found is not None else _own(params, name, x, card), x.dtype)[None]
+    own = found if found is not None else _own(params, name, x, card)
+    return typed(own, x.dtype, name, _pointer(params, name))[None]
+
+
+def typed(a: Array, dtype: np.dtype[Any], name: str, where: str) -> Array:
+    """Return numbers in an input's type, or refuse those that it cannot hold."""
+    if (others := beyond(a, dtype)).size:
+        raise InvalidRequest(f"{name!r} takes {dtype}, which cannot hold {others[0]:.6g}", pointer=where)
+    return as_type(a, dtype)
 
 
 def joint(run: Run, params: FillParams, names: Sequence[str], item: int) -> Joint:

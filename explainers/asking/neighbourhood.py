@@ -16,7 +16,7 @@ from .blocks import Asker, asked_about
 from .coalitions import Game
 from .covers import Copies, as_type
 from .effort import Effort
-from .fills import background_rows, check_names, covers_of, of_one_kind, rows_of
+from .fills import background_rows, check_names, covers_of, of_one_kind, rows_of, typed
 from .groups import GroupParams, Groups, find_groups, gather, groups_of
 from .quartiles import Column, columns, neighbours
 from .surrogate import Surrogate, closeness, fit, usual_width
@@ -138,12 +138,18 @@ def _typed(rows: Array, dtype: np.dtype[Any]) -> Array:
     return rows.astype(object) if dtype.kind == "O" else as_type(rows.astype(np.float64), dtype)
 
 
+def _as_items(rows: Array, name: str, dtype: np.dtype[Any]) -> Array:
+    """Return a background's numbers as items hold them: a value that is a quarter's end must not lie beside it."""
+    rows = of_one_kind(rows, name, dtype)
+    return rows if dtype.kind == "O" else typed(rows, dtype, name, "/params/background").astype(np.float64)
+
+
 def known_columns(run: Run, params: LimeParams) -> list[Column]:
     """Return what the background says of each value of an item, all inputs after one another."""
     found: list[Column] = []
     shapes = run.shapes
     for name, shape in shapes.items():
-        rows = of_one_kind(background_rows(params, shapes, name), name, run.inputs[name].dtype)
+        rows = _as_items(background_rows(params, shapes, name), name, run.inputs[name].dtype)
         card, size = card_of(shapes, name), math.prod(shape)
         names = card.feature_names if card.feature_names and len(card.feature_names) == size else [""] * size
         found += columns(rows.reshape(len(rows), -1), [n in (card.categories or {}) for n in names])

@@ -47,6 +47,10 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     warn_of_rest(run, params, params.repeats - len(losses), "permutations", "the shuffling")
     run.facts |= {"metric": params.metric, "unshuffled": -start if params.metric == "mse" else start}
     warn_of_few(run, len(losses), ENOUGH, "permutations")
+    if run.items == 1:
+        run.warnings.append(
+            "a single item has no other to take values from: nothing was shuffled; give a data set"
+        )
     known = Mean()
     known.add(losses)
     found = {"importance": groups.spread(known.mean), "error": groups.spread(known.error)}

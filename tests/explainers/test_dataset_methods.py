@@ -183,6 +183,12 @@ def test_few_permutations_are_said_to_be_few_and_one_knows_nothing_of_its_error(
     assert "fewer than 30 items" in curves.account.warnings[0]
 
 
+def test_a_single_item_has_nobody_to_shuffle_with(sums, rows):
+    account = explainers.explain(sums, rows[:1], "permutation_importance", {"metric": "score"}).account
+
+    assert any("nothing was shuffled" in w for w in account.warnings)
+
+
 def test_groups_are_shuffled_together(sums, rows):
     y = rows @ [2, -1, 0] + 0.5
     params = {"labels": y, "metric": "mse", "groups": [0, 0, 1], "repeats": 1}
@@ -228,6 +234,18 @@ def test_features_go_by_name_and_few_values_are_their_own_grid(flowers):
     np.testing.assert_array_equal(found.arrays["grid.input"][0], [-1, 1, 1, 1, 1])
     assert found.account.facts["features"] == {"input": [2, 0]}
     assert found.arrays["ice.input"].shape == (150, 2, 5)
+
+
+def test_between_categories_there_is_nothing():
+    card = {"kind": "tabular", "feature_names": ["a", "b"], "categories": {"b": list("stuvwxyz")}}
+    model = explainers.load(linear(np.ones(2)), {"inputs": {"input": card}})
+    codes = np.repeat(np.arange(8), [9, 1, 8, 2, 7, 3, 6, 4])
+    x = np.stack([np.random.default_rng(0).normal(size=40), codes], 1).astype(np.float32)
+    found = explainers.explain(model, x, "partial_dependence", {"grid": 4}).arrays["grid.input"]
+
+    # the most frequent ones, where not all of them are wanted
+    np.testing.assert_array_equal(found[1], [0, 2, 4, 6])
+    assert not np.isin(found[0], x[:, 0]).any()
 
 
 def test_curves_over_several_classes_are_said_to_be_so(flowers):

@@ -144,6 +144,35 @@ def test_what_cannot_be_shown_is_refused(digits, digit_images, method, params, p
     assert refused.value.pointer == pointer
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "pointer"),
+    [
+        ("feature_ablation", {"fill": 300.0}, "/params/fill"),
+        ("occlusion", {"fill": {"input": -1.0}}, "/params/fill/input"),
+        ("kernel_shap", {"background": [[0, 0, 0, 256]]}, "/params/background"),
+        ("lime", {"discretize": "quartiles", "background": [[0, 0, 0, -1]]}, "/params/background"),
+        ("partial_dependence", {"grid": [0.0, 300.0]}, "/params/grid"),
+    ],
+)
+def test_what_the_input_s_type_cannot_hold_is_refused_and_does_not_come_round(method, params, pointer):
+    model = explainers.load(
+        onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        sums (uint8[N, 4] input) => (float[N, 1] output) <int64[1] one = {1}> {
+            numbers = Cast <to = 1> (input)
+            output = ReduceSum (numbers, one)
+        }
+    """)
+    )
+    with pytest.raises(InvalidRequest, match="uint8") as refused:
+        explainers.explain(model, np.full((1, 4), 7, np.uint8), method, params)
+
+    assert refused.value.pointer == pointer
+    most = {"fill": 255.0, "groups": "features"}
+    found = explainers.explain(model, np.full((1, 4), 7, np.uint8), "feature_ablation", most)
+    np.testing.assert_array_equal(found.attributions["input"], [[-248] * 4])
+
+
 def test_a_table_has_no_neighbours():
     with pytest.raises(InvalidRequest, match="has none"):
         explainers.explain(

@@ -162,6 +162,17 @@ def agree(found, expected, one_of_each):
     assert apart.max() <= 3.5
 
 
+def test_a_value_at_a_quarter_s_end_lies_in_its_quarter_in_the_input_s_own_numbers():
+    # 0.3 in single precision lies above 0.3, the first quartile
+    rows = np.repeat([0.3, 1.3, 2.3], [30, 40, 30])[:, None]
+    params = {"discretize": "quartiles", "background": rows, "alpha": 0, "samples": 4000}
+    one = explainers.load(linear(np.ones(1)))
+    found = explainers.explain(one, np.full((1, 1), 0.3, np.float32), "lime", params)
+
+    apart = 0.3 - rows[30:].mean()
+    assert np.abs(found.attributions["input"][0, 0] - apart) <= 4 * found.arrays["error.input"][0, 0]
+
+
 def test_neighbours_are_drawn_from_quarters_and_categories():
     background = np.column_stack([np.arange(100.0), np.repeat([1.0, 4.0], [25, 75]), np.full(100, 7.0)])
     known = columns(background, [False, True, False])
