@@ -19,6 +19,7 @@ from ..errors import InvalidRequest
 from ..layout import card_of
 from ..registry import method
 from ..types import Array, Arrays, InputCard
+from ..words import ASIDE
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -66,9 +67,10 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
         answered, ends = 0, deadline(params)
         for name in names:
             own = [cut for n, cut in asked if n == name]
-            drops = _drops(asker, params, name, item, own, ends)
+            moves = _moves(run, name, item)
+            drops = _drops(asker, params, (name, item, moves), own, ends)
             target = run.of_item(arrays[f"attribution.{name}"], name, item)
-            target[...] = _average(own[: len(drops)], drops, run.item_shape(name))
+            target[...] = _average(own[: len(drops)], drops, run.item_shape(name)) * moves
             answered += len(drops)
         run.per_item.setdefault("remaining", []).append(float(len(cuts) - answered))
         warn_of_rest(run, params, len(cuts) - answered, "patches")
@@ -76,17 +78,23 @@ def occlusion(run: Run, params: OcclusionParams) -> Arrays:
     return arrays
 
 
+def _moves(run: Run, name: str, item: int) -> Array:
+    """Return where one item is covered: not at the start, the end and the padding of a text."""
+    x, words = run.of_item(run.inputs[name], name, item), run.model.words.get(name)
+    return np.ones(x.shape, bool) if words is None else words.tokens(x).words != ASIDE
+
+
 def _drops(
-    asker: Asker, params: OcclusionParams, name: str, item: int, cuts: list[Patch], ends: float
+    asker: Asker, params: OcclusionParams, of: tuple[str, int, Array], cuts: list[Patch], ends: float
 ) -> Array:
     """Return the score's drop for each patch over one item, of the first ones where the time `ends` comes before."""
-    run = asker.run
+    run, (name, item, moves) = asker.run, of
     cover = cover_of(run, params, name, item)
 
     def show(copy: Array, row: Array) -> Arrays:
         there = np.ones((len(copy), *run.item_shape(name)), bool)
         for left, number in zip(there, copy, strict=True):
-            left[cuts[number]] = False
+            left[cuts[number]] = ~moves[cuts[number]]
         return cover.show(there, row)
 
     return np.asarray(run.frozen[1][item] - asker.averages(item, len(cuts), cover.rows, show, ends))

@@ -62,6 +62,28 @@ def test_rise_masks_words_and_leaves_the_ends(reviews, fill):
     assert found.attributions["input_ids"][0].argmax() == 2
 
 
+@pytest.mark.parametrize("fill", ["mask", "remove"])
+def test_windows_leave_the_ends_and_the_padding_where_they_are(fill):
+    # a start and padding that weigh more than any word
+    model = texts.model()
+    (table,) = [t for t in model.graph.initializer if t.name == "table"]
+    marks = onnx.numpy_helper.to_array(table).copy()
+    marks[[texts.WORDS.index(w) for w in ("[CLS]", "[SEP]", "[PAD]")]] = [50, -70]
+    table.CopyFrom(onnx.numpy_helper.from_array(marks, "table"))
+    keep(model, "tokenizer.json", texts.tokenizer().encode())
+    params, short = {"window": 2, "stride": 1, "fill": fill}, "bad film"
+    found = explained(explainers.load(model, texts.CARD), "occlusion", params, (SENTENCE, short))
+
+    tokens = found.arrays["token.input_ids"][1]
+    ends = np.isin(np.char.strip(tokens), ["[CLS]", "[SEP]", "[PAD]"])
+    assert ends.sum() == 8
+    np.testing.assert_array_equal(found.attributions["input_ids"][1, ends], 0)
+    # each word is covered alone with an end, and with the other word
+    bad, film, both = -2.0, 0.2, -1.8
+    expected = [(bad + both) / 2, (film + both) / 2]
+    np.testing.assert_allclose(found.attributions["input_ids"][1, 1:3], expected, atol=1e-4)
+
+
 def test_what_is_taken_out_leaves_a_shorter_text(reviews):
     from explainers.asking.covers import Removed
 
