@@ -30,7 +30,15 @@ _MEANINGS = {
     "objective": "What the search was to make great, when it ended.",
     "log_p": "How likely the data's density takes it to be, as a logarithm.",
     "drift": "How far the compiled graph's score lies from the model's own.",
+    "area": "Which share of the input the mask that was found covers.",
 }
+_OF_METHODS = {
+    (
+        "meaningful_perturbation",
+        "masked_score",
+    ): "The score that is left under the mask that was found; lower is better."
+}
+"""What figures of one method say where another's have the same name."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,13 @@ def figures(account: Mapping[str, Any], item: int, label: str = "") -> list[Figu
     for name, values in account["per_item"].items():
         value = _at(values, item)
         if value is not None:
-            found.append(
-                Figure(
-                    name,
-                    value,
-                    _MEANINGS.get(name.partition(".")[0], "Reported by the method for this item."),
-                )
-            )
+            found.append(Figure(name, value, _meaning(account["method"], name)))
     return found
+
+
+def _meaning(method: str, name: str) -> str:
+    usual = _MEANINGS.get(name.partition(".")[0], "Reported by the method for this item.")
+    return _OF_METHODS.get((method, name), usual)
 
 
 def layers(account: Mapping[str, Any], item: int) -> list[Layer]:

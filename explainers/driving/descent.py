@@ -14,6 +14,8 @@ from .path import Path, blocks, subject_of
 
 START = 0.5
 """Half of everything is shown at first."""
+LEAST_FALL = 1e-12
+"""What the score must fall by to the fill's, so that the fall can be a unit."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def descend(path: Path, how: Descent) -> Arrays:
         scores += [float(v) for v in score]
         for leaf, mask in masks.items():
             found.setdefault(leaf, []).append(1 - covers[leaf].spread(mask))
+    _warn_of_idle_fills(path)
     covered = {leaf: np.concatenate(parts) for leaf, parts in found.items()}
     areas = np.mean([a.reshape(len(a), -1).mean(1) for a in covered.values()], 0)
     run.per_item |= {
@@ -98,12 +101,22 @@ def descend(path: Path, how: Descent) -> Arrays:
     return {f"attribution.{leaf}": _shaped(path, leaf, a) for leaf, a in covered.items()}
 
 
+def _warn_of_idle_fills(path: Path) -> None:
+    """Warn where covering all of an item leaves its score as it is, so that no mask is worth its area."""
+    idle = int((np.abs(path.rows.score - path.start_score) <= LEAST_FALL).sum())
+    if idle:
+        path.rows.run.warnings.append(
+            f"the fill leaves the score of {idle} of {path.rows.run.items} items as it is, so that covering is worth nothing: "
+            "a blur or a mean of a single value is that value; take 'zeros', a number or an array"
+        )
+
+
 def _found(path: Path, how: Descent, covers: dict[str, Cover], items: Array) -> tuple[Arrays, Array]:
     """Return the masks of some items and the scores under them."""
     rows = path.rows
     fall = np.abs(rows.score - path.start_score)[items].astype(np.float64)
     # a score that the fill does not change is taken as it is
-    scale = np.where(fall > 1e-12, fall, 1.0)
+    scale = np.where(fall > LEAST_FALL, fall, 1.0)
     masks = {n: np.full((len(items), *c.cells), START) for n, c in covers.items()}
     movers = {n: Adam(mask) for n, mask in masks.items()}
     for step in range(how.steps):

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from explainers.layout import axes_of
+from explainers.asking.groups import GroupParams, find_groups
+from explainers.errors import InvalidRequest
+from explainers.layout import Shapes, axes_of
 from explainers.types import Array, InputCard
 
 from .scene import PER_ITEM, Scene
@@ -43,7 +45,8 @@ def is_columns(scene: Scene, array: str) -> bool:
 def features(scene: Scene, array: str = "attribution.") -> list[Feature]:
     """Return the features of one input, or of all where each is one column."""
     if is_columns(scene, array):
-        return [f for n in scene.suffixes(array) for f in _of_input(scene, array, n, column=True)]
+        rows = [f for n in scene.suffixes(array) for f in _of_input(scene, array, n, column=True)]
+        return _joined(rows, _of_vector(scene, len(rows)))
     return _of_input(scene, array, scene.chosen(array), column=False)
 
 
@@ -66,7 +69,7 @@ def _of_input(scene: Scene, array: str, name: str, *, column: bool) -> list[Feat
         )
         for i, (v, w) in enumerate(zip(values, words, strict=True))
     ]
-    return _joined(rows, members(scene, name, size))
+    return _joined(rows, members(scene, array, name, size))
 
 
 def _finite(error: float) -> float | None:
@@ -113,17 +116,36 @@ def said(card: InputCard, name: str, value: Any) -> str:
     return f"{float(value):.4g}"
 
 
-def members(scene: Scene, name: str, size: int) -> list[list[int]]:
-    """Return which features go together: those that the parameter `groups` gives one number."""
-    groups = scene.explanation.account.params.get("groups", scene.explanation.account.params.get("segments"))
-    given = groups.get(name) if isinstance(groups, dict) else groups
-    if not isinstance(given, list):
-        return [[i] for i in range(size)]
+def members(scene: Scene, array: str, name: str, size: int) -> list[list[int]]:
+    """Return which features go together: those that the request's groups, or LIME's segments, give one number."""
+    asked = scene.explanation.account.params
+    given, most = _asked(scene), asked.get("segments") if "groups" in asked else asked.get("count")
+    given = given.get(name, "auto") if isinstance(given, dict) else given
+    alone = [[i] for i in range(size)]
+    if not isinstance(given, str | list) or asked.get("discretize") == "quartiles":
+        return alone
+    shapes = Shapes({name: scene.shape(array, name)}, {name: scene.own(name)})
     try:
-        numbers = np.broadcast_to(np.asarray(given), scene.shape("attribution.", name)).reshape(-1)
-    except (KeyError, ValueError):
-        return [[i] for i in range(size)]
-    return [np.flatnonzero(numbers == n).tolist() for n in np.unique(numbers)]
+        ids = find_groups(GroupParams(groups=given, segments=most or size), shapes).ids[name].reshape(-1)
+    except InvalidRequest:  # other groups in every item, or numbers of another input
+        return alone
+    return _together(ids) if ids.size == size else alone
+
+
+def _asked(scene: Scene) -> Any:
+    asked = scene.explanation.account.params
+    return asked.get("groups", asked.get("segments"))
+
+
+def _of_vector(scene: Scene, size: int) -> list[list[int]]:
+    """Return which inputs of one value each go together, where one number is given for each."""
+    given = _asked(scene)
+    fits = isinstance(given, list) and len(given) == size
+    return _together(np.asarray(given)) if fits else [[i] for i in range(size)]
+
+
+def _together(ids: Array) -> list[list[int]]:
+    return [np.flatnonzero(ids == n).tolist() for n in np.unique(ids)]
 
 
 def _joined(rows: list[Feature], groups: list[list[int]]) -> list[Feature]:

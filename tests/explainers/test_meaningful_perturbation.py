@@ -57,6 +57,21 @@ def test_a_greater_cost_covers_less(digits, digit_images):
     assert all(b < a for a, b in zip(areas[0].account.per_item["area"], dear, strict=True))
 
 
+def test_a_fill_that_changes_nothing_is_said():
+    """A blur of a single value is that value."""
+    model = explainers.load(linear(np.ones(1)))
+    x = np.array([[0.0], [2.0]], np.float32)
+    idle = explainers.explain(model, x, "meaningful_perturbation", {"steps": 5}).account.warnings
+    some = explainers.explain(
+        model, x, "meaningful_perturbation", {"steps": 5, "fill": "zeros"}
+    ).account.warnings
+    told = explainers.explain(model, x, "meaningful_perturbation", {"steps": 5, "fill": 3.0}).account.warnings
+
+    assert "2 of 2 items" in idle[0]
+    assert "1 of 2 items" in some[0]
+    assert told == []
+
+
 def test_edges_cost_what_they_should():
     mask, way = (
         np.random.default_rng(0).random((2, 3, 4, 5)),

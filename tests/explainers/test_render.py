@@ -192,7 +192,7 @@ def test_what_has_no_picture_is_refused_with_what_there_is():
 
 def test_the_views_are_listed_the_usual_one_first():
     values = np.ones((2, 3))
-    found = explained(values, per_item={"baseline_score": [0.0, 0.0]})
+    found = explained(values, "exact_shapley", per_item={"baseline_score": [0.0, 0.0]})
     card = cards(kind="tabular")
     assert views(found, {}, card) == {"item": ["bars", "waterfall"], "all": ["beeswarm"], "html": []}
     assert usual_item(found, {}, card) == 0

@@ -24,8 +24,8 @@ RNG = np.random.default_rng(0)
 
 def scene(arrays, card, inputs=None, item=0, name="x", **figures):
     account = Account(
-        method="some_method", params={}, target={}, seed=0, provider="cpu", versions={}, model="m",
-        **{"items": 1, "explained": HOSTILE[0] * 9, "score": [2.5], "index": [0], **figures},
+        params={}, target={}, seed=0, provider="cpu", versions={}, model="m",
+        **{"method": "some_method", "items": 1, "explained": HOSTILE[0] * 9, "score": [2.5], "index": [0], **figures},
     )  # fmt: skip
     cards = Card(inputs={name: InputCard(**card)}, outputs={"y": OutputCard(labels=HOSTILE)})
     return Scene(Explanation(arrays, account), inputs or {}, cards, item)
@@ -39,6 +39,7 @@ def table(item=0):
         card,
         {"x": np.zeros_like(values)},
         item,
+        method="exact_shapley",
         per_item={"baseline_score": [0.0]},
     )
 

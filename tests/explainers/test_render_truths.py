@@ -48,11 +48,52 @@ def test_a_waterfall_says_what_was_not_shared_out():
     assert labels[-1] == "not shared out"
 
 
+def test_what_is_no_share_of_the_score_has_no_waterfall():
+    s = of_a_table(0, 4)
+    s.explanation.account.method = "meaningful_perturbation"
+    with pytest.raises(errors.InvalidRequest, match="there are: bars"):
+        draw(s, "waterfall")
+
+
 def test_groups_are_one_bar_each():
     card = {"kind": "tabular", "feature_names": ["a", "b", "c"]}
     values = np.array([[2.0, 2.0, -1.0]])
     s = scene({"attribution.x": values}, card, {"x": normal(1, 3)}, params={"groups": [7, 7, 3]})
     assert [t.get_text().split(" =")[0] for t in draw(s).axes[0].get_yticklabels()] == ["a + b", "c"]
+
+
+def rows_of(drawn):
+    """What the rows of a picture are called, without what the item has there."""
+    return [t.get_text().split(" =")[0] for t in drawn.axes[0].get_yticklabels()]
+
+
+@pytest.mark.parametrize("params", [{"groups": "grid", "segments": 2}, {"segments": "windows", "count": 2}])
+def test_patches_of_a_table_are_one_bar_each(params):
+    card = {"kind": "tabular", "feature_names": list("abcd")}
+    figures = {"method": "kernel_shap", "score": [4.5] * 3, "per_item": {"baseline_score": [0.5] * 3}}
+    arrays = {"attribution.x": np.array([[5.0, 5.0, -1.0, -1.0]])}
+    s = scene(arrays, card, {"x": normal(1, 4)}, params=params, **figures)
+
+    assert rows_of(draw(s)) == ["a + b", "c + d"]
+    # each patch is one step: nothing is left that was not shared out
+    assert rows_of(draw(s, "waterfall")) == ["a + b", "c + d"]
+
+
+def test_columns_that_go_together_are_one_bar():
+    arrays = {f"attribution.{n}": np.array([[v]]) for n, v in (("age", 1.0), ("height", -2.0), ("fare", 1.0))}
+    inputs = {n: np.array([[40]]) for n in ("age", "height", "fare")}
+    drawn = draw(scene(arrays, inputs=inputs, params={"groups": [1, 0, 1]}))
+    assert rows_of(drawn) == ["height", "age + fare"]
+
+
+def test_the_importance_of_features_that_go_together_is_one_bar():
+    card = {"kind": "tabular", "feature_names": list("abc")}
+    arrays = {"importance.x": np.array([2.0, 2.0, 1.0]), "repeats.x": np.array([[1.5, 0.5], [2.5, 1.5]])}
+    s = scene(arrays, card, {"x": normal(3, 3)}, None, params={"groups": [0, 0, 1]})
+    drawn = draw(s, "importance")
+    assert rows_of(drawn) == ["a + b", "c"]
+    dots = [c.get_offsets()[:, 0].tolist() for c in drawn.axes[0].collections if len(c.get_offsets()) == 2]
+    assert dots == [[1.5, 2.5], [0.5, 1.5]]
 
 
 def test_columns_of_their_own_are_one_table():

@@ -31,6 +31,12 @@ def test_what_lies_about_a_score_of_its_own_has_no_sum(mlp_bytes):
     assert told["masked_score"].startswith("The mean score of the masked copies: a value above it speaks for")
 
 
+def test_a_mask_that_was_found_says_what_it_leaves(mlp_bytes):
+    told = said(mlp_bytes, "meaningful_perturbation", np.ones((1, 4), np.float32), steps=2)
+    assert told["masked_score"] == "The score that is left under the mask that was found; lower is better."
+    assert told["area"] == "Which share of the input the mask that was found covers."
+
+
 def test_a_search_says_what_its_objective_is(mlp_bytes):
     text = said(mlp_bytes, "activation_maximization", np.zeros((1, 4), np.float32), steps=2)["objective"]
     assert text == "What the search was to make great, when it ended."

@@ -16,8 +16,8 @@ IMAGE = {"kind": "image", "layout": "NCHW", "low": 0, "high": 1}
 
 def scene(arrays, card=None, inputs=None, item=0, items=3, **figures):
     account = Account(
-        method="some_method", params=figures.pop("params", {}), target={}, seed=0, provider="cpu", versions={},
-        model="m", items=items, **{"explained": "logits", "score": [2.5] * items, "index": [1] * items, **figures},
+        params=figures.pop("params", {}), target={}, seed=0, provider="cpu", versions={}, model="m", items=items,
+        **{"method": "some_method", "explained": "logits", "score": [2.5] * items, "index": [1] * items, **figures},
     )  # fmt: skip
     cards = Card(inputs={"x": InputCard(**(card or {}))}, outputs={"logits": OutputCard(labels=LABELS)})
     return Scene(Explanation(arrays, account), inputs or {}, cards, item)
@@ -44,7 +44,7 @@ def of_a_table(item=0, features=30):
     x, values = normal(3, features), normal(3, features)
     arrays = {"attribution.x": values, "error.x": np.abs(values) * 0.1}
     totals = {"score": list(values.sum(1) + 0.5), "attribution_sum": list(values.sum(1))}
-    figures = {"per_item": {"baseline_score": [0.5] * 3}, **totals}
+    figures = {"method": "kernel_shap", "per_item": {"baseline_score": [0.5] * 3}, **totals}
     return scene(arrays, {"kind": "tabular", "feature_names": names}, {"x": x}, item, **figures)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from explainers.centres import shares_out
+
 from ..frame import AGAINST, FAINT, FOR, INK, frame, headed, named, names, open_frame
 from ..painter import painter
 from ..scene import Scene
@@ -20,8 +22,9 @@ MOST = 14
 
 def _complete(scene: Scene) -> bool:
     assert scene.item is not None
-    starts = figure_of(scene.explanation.account, "baseline_score", scene.item) is not None
-    return starts and _has_columns(scene)
+    account = scene.explanation.account
+    starts = figure_of(account, "baseline_score", scene.item) is not None
+    return starts and shares_out(account.method, account.params) and _has_columns(scene)
 
 
 @painter(array="attribution.", level="item", fits=_complete, rank=1)
