@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from typing import Any
 
 from api import patience
@@ -25,6 +26,9 @@ limit_request_fields = 64
 limit_request_field_size = 8190
 # the heartbeat file belongs in memory: it must not wait for a disk, and a read-only root has no other place
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# each part of an upload is an open file, and machines allow 1024 until they are asked for more
+_most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 control_socket_disable = True
 accesslog = None
 errorlog = "-"

@@ -16,10 +16,12 @@ from explainers.words import names_in
 from .desk import Desk, Order
 from .errors import TooLarge
 from .records import ModelRecord
-from .runner.frames import Frame
+from .runner.frames import MOST_DESCRIPTORS, Frame
 from .settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+MOST_EXTERNALS = MOST_DESCRIPTORS // 2
+"""Data files of one model: each goes to the runner as a descriptor."""
 
 
 class Scanner:
@@ -52,6 +54,12 @@ class Scanner:
 
     def bundle(self, file: Path, externals: dict[str, Path], card: Card, out: IO[bytes]) -> None:
         """Write a model with its external data and its card's tokenizers taken in to `out`."""
+        if len(externals) > MOST_EXTERNALS:
+            raise ModelForbidden(
+                f"the model came with {len(externals)} data files, and {MOST_EXTERNALS} are taken; save it with all tensors "
+                "in one file",
+                pointer="/external",
+            )
         for name in externals:
             if not NAME.fullmatch(name) or name.startswith("."):
                 raise ModelForbidden(

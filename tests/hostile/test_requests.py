@@ -202,3 +202,9 @@ def test_the_next_good_job_is_done_within_five_seconds(web, good_after, model):
             post(web, {"model": model, "method": method, "params": params, "inputs": [tensor()]})
 
     good_after(bad)
+
+
+def test_a_bundle_of_more_parts_than_are_taken_is_refused(web, refused):
+    files = [("model", ("m.onnx", plain().SerializeToString()))]
+    files += [("external", (f"part{i}", b"x")) for i in range(1001)]
+    refused(web.post("/v1/models", files=files), 413)

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import struct
+import threading
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +120,22 @@ def test_an_array_of_objects_is_refused(ends):
     raw.sendall(header({"arrays": [{"name": "a", "size": len(body)}]}) + body)
     with pytest.raises(InputUnreadable):
         two.receive()
+
+
+def test_a_process_may_have_more_than_a_thousand_files_open():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip("this machine allows no process more than a thousand open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    with ExitStack() as stack:
+        nothing = stack.enter_context(Path(os.devnull).open("rb"))
+        for _ in range(1100):
+            stack.callback(os.close, os.dup(nothing.fileno()))
+        a, b = socket.socketpair()
+        assert a.fileno() > 1023
+        one, two = Channel(a), Channel(b)
+        stack.callback(one.close)
+        stack.callback(two.close)
+        assert not two.ready()
+        threading.Timer(0.3, lambda: one.send({"op": "x"})).start()
+        assert two.receive().fields == {"op": "x"}

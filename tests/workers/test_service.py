@@ -184,6 +184,30 @@ def test_a_bundle_is_taken_in_and_explains_like_the_whole(quiet, bundle):
     assert record.id == explainers.load(bundle / "m.onnx").id
 
 
+def test_a_model_may_come_with_a_data_file_for_each_of_very_many_tensors(quiet, tmp_path):
+    count, shape = 600, (1, 3)
+    weights = {f"w{i}": np.full(shape, i, "f4") for i in range(count)}
+    nodes = [onnx.helper.make_node("Add", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(count)]
+    ends = [onnx.helper.make_tensor_value_info(n, 1, ["N", 3]) for n in ("x0", f"x{count}")]
+    stored = [onnx.numpy_helper.from_array(a, n) for n, a in weights.items()]
+    graph = onnx.helper.make_graph(nodes, "many", ends[:1], ends[1:], stored)
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save_model(
+        made, tmp_path / "m.onnx", save_as_external_data=True, all_tensors_to_one_file=False, size_threshold=0
+    )  # fmt: skip
+    parts = {p.name: p for p in tmp_path.iterdir() if p.name != "m.onnx"}
+    assert len(parts) == count
+    record, _ = quiet.add_model("bundles", tmp_path / "m.onnx", parts, None)
+    assert record.id == explainers.load(tmp_path / "m.onnx").id
+
+
+def test_more_data_files_than_can_be_sent_on_are_refused(quiet, bundle):
+    with pytest.raises(ModelForbidden, match="1001 data files"):
+        quiet.add_model(
+            "bundles", bundle / "m.onnx", {str(i): bundle / "weights.bin" for i in range(1001)}, None
+        )
+
+
 @pytest.mark.parametrize("name", ["../weights.bin", "", "a/b", ".", "..", "w\0", "x" * 300])
 def test_external_data_has_a_plain_name(quiet, bundle, name):
     with pytest.raises(ModelForbidden):

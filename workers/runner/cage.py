@@ -17,7 +17,8 @@ from . import landlock, seccomp
 # far from the ids that machines give to people and containers; the process id makes it the runner's own
 FIRST_USER = 0x70000000
 NOBODY = 65534
-OPEN_FILES = 512
+OPEN_FILES = 2048
+"""A model may come with a thousand data files."""
 THREADS = 512
 DEVICES = (
     "/dev/nvidiactl",

@@ -25,6 +25,7 @@ HEADER_BYTES = 64 << 20
 ARRAYS_BYTES = 8 << 30
 ARRAY_COUNT = 4096
 DESCRIPTORS = 250
+MOST_DESCRIPTORS = PREFIX.size * DESCRIPTORS
 BLOCK = 1 << 20
 POLL_SECONDS = 0.2
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Channel:
 
     def ready(self, seconds: float = 0.0) -> bool:
         """Say whether something is there to be received."""
-        return bool(select.select([self._socket], [], [], seconds)[0])
+        return self._wait(select.POLLIN, seconds)
 
     def send(
         self,
@@ -112,8 +113,13 @@ class Channel:
             raise BrokenFrame("the other side ended") from e
 
     def _send_descriptors(self, view: memoryview, descriptors: Sequence[int]) -> int:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        return self._try(lambda: self._socket.sendmsg([view[: PREFIX.size]], rights), write=True)
+        """Send the prefix with them, a byte for as many as the kernel takes at once; return the bytes that were sent."""
+        sent = 0
+        for start in range(0, len(descriptors), DESCRIPTORS):
+            some = array.array("i", descriptors[start : start + DESCRIPTORS])
+            send = partial(self._socket.sendmsg, [view[sent : sent + 1]], [_rights(some)])
+            sent += self._try(send, write=True)
+        return sent
 
     def _read(self, size: int) -> bytearray:
         out = bytearray()
@@ -141,8 +147,13 @@ class Channel:
             try:
                 return act()
             except BlockingIOError:
-                readers, writers = ([], [self._socket]) if write else ([self._socket], [])
-                select.select(readers, writers, [], POLL_SECONDS)
+                self._wait(select.POLLOUT if write else select.POLLIN, POLL_SECONDS)
+
+    def _wait(self, event: int, seconds: float) -> bool:
+        # select(2) knows no descriptor above 1023, and a web process may have many uploads open
+        poller = select.poll()
+        poller.register(self._socket, event)
+        return bool(poller.poll(seconds * 1000))
 
     def _beat(self) -> None:
         if time.monotonic() - self._beaten >= POLL_SECONDS:
@@ -166,6 +177,10 @@ def _parse(header: bytes) -> tuple[dict[str, Any], dict[str, int]]:
     ):
         raise BrokenFrame("the other side announced more than a frame may hold")
     return fields, sizes
+
+
+def _rights(descriptors: array.array[int]) -> tuple[int, int, array.array[int]]:
+    return socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors
 
 
 def close_all(descriptors: Sequence[int]) -> None:
