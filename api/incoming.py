@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,17 +26,28 @@ FORM_BYTES = 1 << 20
 PARTS = 1000
 STALL_SECONDS = 60.0
 _CHUNK = 1 << 20
-_STALE_SECONDS = 24 * 3600
 
 
 def folder(data: Path) -> Path:
     """Return the folder of unfinished uploads, without those that a killed process left behind."""
     place = data / "incoming"
     place.mkdir(parents=True, exist_ok=True)
-    for file in place.iterdir():
-        if file.stat().st_mtime < time.time() - _STALE_SECONDS:
-            file.unlink(missing_ok=True)
+    with _locked(place, fcntl.LOCK_EX):
+        for file in place.iterdir():
+            # whose maker lives is locked, and gone by itself once it is closed
+            with suppress(BlockingIOError, FileNotFoundError), _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                file.unlink()
     return place
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, how)
+        yield
+    finally:
+        os.close(held)
 
 
 def install(app: Flask, limits: dict[str, int]) -> None:
@@ -108,7 +122,11 @@ class IncomingRequest(Request):
 
 def new_file() -> IO[bytes]:
     """Return a file that is removed when it is closed."""
-    return tempfile.NamedTemporaryFile("w+b", dir=current_app.extensions["incoming"])
+    place = current_app.extensions["incoming"]
+    with _locked(place, fcntl.LOCK_SH):
+        file = tempfile.NamedTemporaryFile("w+b", dir=place)  # noqa: SIM115  whoever asked for it closes it
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return file
 
 
 def save_body(request: Request) -> IO[bytes]:
