@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -14,7 +15,7 @@ from flask import Response, request
 from workers.records import EventRecord
 from workers.service import Service, nap
 
-from .context import patience, service, tenant
+from .context import caller, patience, service, tenant
 from .problems import Problem
 
 blueprint = APIBlueprint("events", __name__, url_prefix="/v1/jobs/<id>")
@@ -38,7 +39,8 @@ def events(id: str) -> Any:
     job = service().job(tenant(), id)
     if after and job.final and not service().events(tenant(), id, after):
         return Response(status=204)
-    if not patience().take():
+    who = caller()
+    if not patience().take(who):
         raise Problem(
             429,
             "too many streams are open; ask GET /v1/jobs/{id} instead, or come again",
@@ -47,7 +49,7 @@ def events(id: str) -> Any:
     answer = Response(
         _stream(service(), tenant(), id, after), content_type="text/event-stream; charset=utf-8"
     )
-    answer.call_on_close(patience().give_back)
+    answer.call_on_close(partial(patience().give_back, who))
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
 

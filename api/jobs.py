@@ -12,7 +12,7 @@ from explainers.errors import InvalidRequest
 from workers import logs
 from workers.records import JobRecord
 
-from .context import patience, service, tenant
+from .context import caller, patience, service, tenant
 from .job_answers import JobAnswer, JobList, ResultAnswer
 from .paging import listed
 from .preferences import idempotency_key, wanted_wait
@@ -58,7 +58,7 @@ def _where(job: JobRecord) -> dict[str, str]:
 def _waited(job: JobRecord) -> Any:
     """Return the result if the client wants to wait for it and it comes in time."""
     seconds = wanted_wait()
-    with patience().place() as may:
+    with patience().place(caller()) as may:
         if not seconds or not may:
             return None
         job = service().wait(tenant(), job.id, seconds)

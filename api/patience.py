@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from workers.keys import LOCAL, Caller
 from workers.settings import Settings
 
 HELD = 16
@@ -22,25 +24,37 @@ def threads(settings: Settings) -> int:
 
 
 class Patience:
-    """A number of places; whoever finds none does not queue."""
+    """A number of places, of which one tenant has half at most; whoever finds none does not queue."""
 
     def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
+        self._free, self._own = places, (places + 1) // 2
+        self._held: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
-    def take(self) -> bool:
-        """Take a place if there is one; who took it gives it back."""
-        return self._places.acquire(blocking=False)
+    def take(self, caller: Caller) -> bool:
+        """Take a place if there is one for this caller's tenant; who took it gives it back."""
+        with self._lock:
+            # without keys there is nobody else
+            if not self._free or (caller is not LOCAL and self._held[caller.tenant] >= self._own):
+                return False
+            self._free -= 1
+            self._held[caller.tenant] += 1
+            return True
 
-    def give_back(self) -> None:
+    def give_back(self, caller: Caller) -> None:
         """Give a place back."""
-        self._places.release()
+        with self._lock:
+            self._free += 1
+            self._held[caller.tenant] -= 1
+            if not self._held[caller.tenant]:
+                del self._held[caller.tenant]
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
+    def place(self, caller: Caller) -> Iterator[bool]:
         """Hold a place for a while; yields whether there was one."""
-        taken = self.take()
+        taken = self.take(caller)
         try:
             yield taken
         finally:
             if taken:
-                self.give_back()
+                self.give_back(caller)
