@@ -14,13 +14,13 @@ from . import arrays as npy
 from . import results
 from .blobs import Blobs
 from .cutting import rows
-from .errors import NotFound, TooLarge
+from .errors import Gone, NotFound, TooLarge
 from .ledger import jobs
 from .ledger.database import Database
 from .pictures import Pictures
 from .records import ItemFailure, ResultRecord
 from .scanner import Scanner
-from .tables import Job
+from .tables import Job, Model
 
 MOST_VALUES = 1_000_000
 """Numbers that one answer about items may hold."""
@@ -123,6 +123,9 @@ class Finished:
         """Write the explanation of a job as an ONNX graph, compiled in the scan runner; InvalidRequest where it has none."""
         with self._database.read() as session:
             job = jobs.find(session, tenant, id)
+            # others may have a model of the same bytes, which is nobody's business here
+            if session.get(Model, (tenant, job.model)) is None:
+                raise Gone("the model of this job is no longer kept; upload it again")
         with self._model(job).open("rb") as source:
             self._scanner.of(tenant).graph(source, _request(job), out)
 

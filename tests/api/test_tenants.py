@@ -147,3 +147,22 @@ def test_what_one_removes_stays_with_the_other(web, keys, owned):
     with web.get(f"/v1/jobs/{found[0]['id']}/result.npz", headers=keys["zetacorp"]) as arrays:
         assert arrays.status_code == 200
     assert web.get("/v1/models/secretname", headers=keys["zetacorp"]).status_code == 200
+
+
+def test_bytes_that_only_another_keeps_are_as_gone_as_any(web, keys, make_mlp):
+    """The model of a finished job is forgotten; whether somebody else has the same must not show."""
+    told = []
+    for number, another in enumerate((True, False)):
+        model = make_mlp(seed=100 + number)
+        octets = {"Content-Type": "application/octet-stream"}
+        if another:
+            web.post("/v1/models", data=model, headers=keys["zetacorp"] | octets)
+        mine = web.post("/v1/models", data=model, headers=keys["acmecorp"] | octets).json["id"]
+        body = {"model": mine, "method": "gradient", "inputs": INPUTS}
+        job = web.post("/v1/jobs", json=body, headers=keys["acmecorp"] | {"Prefer": "wait=30"}).json
+        assert job["state"] == "succeeded"
+        assert web.delete(f"/v1/models/{mine}", headers=keys["acmecorp"]).status_code == 204
+        found = web.get(f"/v1/jobs/{job['id']}/explanation.onnx", headers=keys["acmecorp"])
+        told.append((found.status_code, found.json and found.json["detail"]))
+    assert told[0] == told[1]
+    assert told[0][0] == 410
