@@ -26,7 +26,7 @@ from .runtime import Session
 from .signature import Request, target_spec
 from .told import Told
 from .types import Array, Arrays, Feeds
-from .words import COMPANIONS
+from .words import COMPANIONS, asked_for
 
 Progress = Callable[[int, int, str], None]
 BATCH_BYTES = 1 << 29
@@ -118,7 +118,7 @@ class Run:
                 "the inputs to explain are shared by all items; a backward method can explain them",
                 pointer="/params/explain_inputs",
             )
-        return own
+        return asked_for(own, self.request.params.explain_inputs, self.model.card.inputs)
 
     @cached_property
     def shapes(self) -> Shapes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InvalidRequest
-from .types import Array, Arrays, Card, TensorSpec
+from .types import Array, Arrays, Card, InputCard, TensorSpec
 
 KEY = "onnxplain.tokenizer/"
 """A model's metadata hold tokenizers under this, followed by the name that cards call them by."""
@@ -161,6 +161,17 @@ def check_size(words: Words, rows: int, input: str) -> None:
             f"{rows} tokens (0 to {rows - 1})",
             pointer=f"/card/inputs/{input}/tokenizer",
         )
+
+
+def asked_for(
+    names: Iterable[str], asked: Collection[str] | None, cards: Mapping[str, InputCard]
+) -> list[str]:
+    """Return which inputs a method that asks explains: those asked for, else all but the kinds of tokens beside a text."""
+    names = list(names)
+    if asked is not None:
+        return [n for n in names if n in asked]
+    texts = [n for n in names if n in cards and cards[n].tokenizer]
+    return [n for n in names if not texts or n in texts or n not in COMPANIONS]
 
 
 def is_text(a: Any) -> bool:

@@ -18,6 +18,7 @@ from ..layout import Shapes
 from ..parallel import cuts, in_order
 from ..registry import Params, find
 from ..types import Array, Arrays
+from ..words import asked_for
 from .alone import ALONE
 from .lanes import USUAL_ROWS, Lanes, spread
 
@@ -138,5 +139,4 @@ class Asker:
 def asked_about(params: Params, shapes: Mapping[str, Sequence[int]]) -> Shapes:
     """Return the shapes of the inputs that the parameters ask for."""
     known = shapes if isinstance(shapes, Shapes) else Shapes(shapes)
-    asked = params.explain_inputs
-    return known if asked is None else known.only(asked)
+    return known.only(asked_for(known, params.explain_inputs, known.cards))

@@ -84,6 +84,46 @@ def test_windows_leave_the_ends_and_the_padding_where_they_are(fill):
     np.testing.assert_allclose(found.attributions["input_ids"][1, 1:3], expected, atol=1e-4)
 
 
+KINDS = """
+    <ir_version: 10, opset_import: ["" : 21]>
+    kinds (int64[N, T] input_ids, int64[N, T] token_type_ids) => (float[N, 2] logits) {
+        found = Gather (table, input_ids)
+        kind = Gather (types, token_type_ids)
+        both = Add (found, kind)
+        logits = ReduceSum <keepdims = 0> (both, one)
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def of_kinds():
+    model = onnx.parser.parse_model(KINDS)
+    (table,) = [t for t in texts.model().graph.initializer if t.name == "table"]
+    types = onnx.numpy_helper.from_array(np.ones((2, 2), np.float32), "types")
+    model.graph.initializer.extend([table, types, onnx.numpy_helper.from_array(np.array([1]), "one")])
+    keep(model, "tokenizer.json", texts.tokenizer().encode())
+    return explainers.load(model, texts.CARD | {"inputs": {"input_ids": texts.CARD["inputs"]["input_ids"]}})
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "asked"),
+    [
+        ("occlusion", {}, 10), ("feature_ablation", {}, 7), ("exact_shapley", {}, 2**7 - 1), ("lime", {}, None),
+        ("kernel_shap", {}, 2**7 - 1), ("rise", {"masks": 16}, None),
+    ],
+)  # fmt: skip
+def test_kinds_of_tokens_come_with_the_text_and_are_no_features(of_kinds, method, params, asked):
+    found = explained(of_kinds, method, params)
+
+    assert of_kinds.description.explained_inputs == ["input_ids", "token_type_ids"]
+    assert list(found.attributions) == ["input_ids"]
+    assert found.account.held_fixed["token_type_ids"] == "not explained by this method"
+    assert asked is None or found.account.model_evaluations == asked + 1
+    wanted = {**params, "explain_inputs": ["token_type_ids"], "fill": 1.0}
+    if method in ("occlusion", "feature_ablation"):
+        assert list(explained(of_kinds, method, wanted).attributions) == ["token_type_ids"]
+
+
 def test_what_is_taken_out_leaves_a_shorter_text(reviews):
     from explainers.asking.covers import Removed
 
