@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterable
 from typing import Any
 
 from api import patience
@@ -38,7 +39,16 @@ proc_name = "onnxplain-api"
 
 def on_starting(server: Any) -> None:
     """Refuse to start without keys on an address that other machines can reach; look there at no upload without a whole cage."""
-    for address in server.cfg.address:
+    _check(server.cfg.address)
+
+
+def when_ready(server: Any) -> None:
+    """Do the same for sockets that were open before, by number or from systemd; nobody was answered on them yet."""
+    _check([listener.sock.getsockname() for listener in server.LISTENERS])
+
+
+def _check(addresses: Iterable[Any]) -> None:
+    for address in addresses:
         if isinstance(address, tuple):
             try:
                 check_host(str(address[0]), lambda: keys_exist(Settings()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,14 @@ def test_gunicorn_by_hand_wants_keys_and_a_cage_beyond_loopback(tmp_path, host, 
     )
     assert said in run.stdout + run.stderr
     assert (run.returncode == 0) == (said != "API keys")
+
+
+def test_a_socket_that_was_open_before_is_looked_at_too(tmp_path):
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        run = subprocess.run(
+            [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "--bind", f"fd://{listener.fileno()}"],
+            env={**os.environ, "ONNXPLAIN_DATA": str(tmp_path)}, cwd=ROOT, pass_fds=[listener.fileno()],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert run.returncode != 0
+    assert "API keys" in run.stderr
