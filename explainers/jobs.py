@@ -96,13 +96,22 @@ def _compiled(run: Run) -> Explanation:
     figures = {n: arrays.pop(n) for n in emission.facts if n in arrays}
     books = figures.pop("account.ledger", None)
     account = _account(run, arrays, emission.explained, [float(v) for v in score])
-    account.index = (
-        [int(i) for i in index] if index is not None else targets.class_index(run.request.target, run.items)
-    )
+    account.index = [int(i) for i in index] if index is not None else _index(run, emission)
     account.per_item |= {n.removeprefix("account."): [float(v) for v in a] for n, a in figures.items()}
     _say_of_graph(account, run, emission)
     account.ledger = ledger_entries(emission.ledger, books) if books is not None else []
     return Explanation(_ordered(arrays), account)
+
+
+def _dims(run: Run, emission: Emission) -> list[int | None]:
+    """Return the explained tensor's lengths; what the graph cannot say of them, such as a classifier's, a run does."""
+    return [None, *run.behind(emission.dims, emission.explained)]
+
+
+def _index(run: Run, emission: Emission) -> list[int]:
+    """Return the class that each item's weights name, where these come from outside of the graph."""
+    own = targets.wants_argmax(run.request.target, _dims(run, emission))
+    return run.frozen[2] if own else targets.class_index(run.request.target, run.items)
 
 
 def _say_of_graph(account: Account, run: Run, emission: Emission) -> None:
@@ -111,7 +120,7 @@ def _say_of_graph(account: Account, run: Run, emission: Emission) -> None:
     account.rules = emission.rules
     account.piecewise_constant = emission.piecewise_constant
     account.facts |= emission.notes
-    if targets.sums_everything(run.request.target, emission.dims):
+    if targets.sums_everything(run.request.target, _dims(run, emission)):
         account.warnings.append(
             f"the target names no part of {emission.explained!r}: the sum of its values is explained"
         )

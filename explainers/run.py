@@ -247,7 +247,7 @@ class Run:
         if WEIGHTS not in explainer.session.inputs:
             return {}
         emission, target = explainer.emission, self.request.target
-        shape = (self.items, *self._behind(emission.dims, emission.explained))
+        shape = (self.items, *self.behind(emission.dims, emission.explained))
         index = np.array(self.frozen[2]) if targets.wants_argmax(target, shape) else None
         return {WEIGHTS: targets.weights(target, shape, emission.dtype, index)}
 
@@ -277,7 +277,7 @@ class Run:
         """Return what explains rows of whole feeds: it gives the method's arrays and `account.score`, rows first."""
         return self.rows(method, params, opened=False)
 
-    def _behind(self, dims: Dims, name: str) -> list[int]:
+    def behind(self, dims: Dims, name: str) -> list[int]:
         """Return the explained tensor's shape behind the items, from the graph or, where it cannot say, by a run."""
         known = [d for d in (dims or [None])[1:] if isinstance(d, int)]
         if dims is not None and len(known) == len(dims) - 1:

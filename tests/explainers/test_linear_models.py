@@ -94,3 +94,13 @@ def test_whole_numbers_are_features_too():
     model = explainers.load(pipeline("NONE", [0, 1, 2], TensorProto.INT64))
     found = explainers.explain(model, x, "gradient", target={"output": "scores", "index": 0})
     np.testing.assert_allclose(found.attributions["x"], ROWS[:1] * SCALE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "integrated_gradients", "meaningful_perturbation"])
+def test_without_a_target_each_item_s_own_class_is_explained_and_said(method):
+    """Shape inference knows nothing of the classifier: what the graph cannot say, a run does."""
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("f4")
+    found = explainers.explain(explainers.load(pipeline("SOFTMAX", [0, 1, 2])), x, method)
+
+    assert found.account.index == found.outputs["probabilities"].argmax(1).tolist()
+    assert not any("the sum of its values is explained" in w for w in found.account.warnings)
