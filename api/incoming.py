@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,7 +32,7 @@ def folder(data: Path) -> Path:
     """Return the folder of unfinished uploads, without those that a killed process left behind."""
     place = data / "incoming"
     place.mkdir(parents=True, exist_ok=True)
-    with _locked(place, fcntl.LOCK_EX):
+    with _made_one_by_one(place, fcntl.LOCK_EX):
         for file in place.iterdir():
             # whose maker lives is locked, and gone by itself once it is closed
             with suppress(BlockingIOError, FileNotFoundError), _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
@@ -40,9 +40,14 @@ def folder(data: Path) -> Path:
     return place
 
 
+def _made_one_by_one(place: Path, how: int) -> AbstractContextManager[None]:
+    return _locked(place.with_name("incoming.lock"), how, os.O_CREAT)
+
+
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[None]:
-    held = os.open(path, os.O_RDONLY)
+def _locked(path: Path, how: int, flags: int = 0) -> Iterator[None]:
+    # for reading and writing: some file systems of networks lock nothing else
+    held = os.open(path, os.O_RDWR | flags, 0o600)
     try:
         fcntl.flock(held, how)
         yield
@@ -123,7 +128,7 @@ class IncomingRequest(Request):
 def new_file() -> IO[bytes]:
     """Return a file that is removed when it is closed."""
     place = current_app.extensions["incoming"]
-    with _locked(place, fcntl.LOCK_SH):
+    with _made_one_by_one(place, fcntl.LOCK_SH):
         file = tempfile.NamedTemporaryFile("w+b", dir=place)  # noqa: SIM115  whoever asked for it closes it
         fcntl.flock(file, fcntl.LOCK_SH)
     return file
