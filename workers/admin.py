@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from . import cleaning
 from .blobs import open_blobs, sha256
 from .errors import Conflict, Gone, NotFound
 from .ledger import audit, counters, events, jobs, reconcile, uses, workers
@@ -77,7 +78,7 @@ class Admin:
         count = removed = 0
         while freed := self._purged(age, tenant):
             count += freed[0]
-            removed += sum(self._remove(d) for d in freed[1])
+            removed += cleaning.remove(self._database, self._blobs, freed[1])
         return {"jobs": count, "files": removed}
 
     def _purged(self, age: float, tenant: str | None) -> tuple[int, list[str]] | None:
@@ -91,11 +92,6 @@ class Admin:
             freed = [d for job in found for d in reconcile.remove_results(session, job)]
             audit.write(session, tenant or "*", "admin.purge", "jobs", jobs=[j.id for j in found])
             return len(found), freed
-
-    def _remove(self, digest: str) -> bool:
-        with self._database.read() as session:
-            wanted = uses.used(session, digest)
-        return not wanted and self._blobs.delete(digest)
 
     def verify_store(self) -> dict[str, Any]:
         """Return which needed files are missing, which are not what their name says, and how many nobody needs."""

@@ -198,7 +198,9 @@ class RemoteBlobs(Blobs):
 
         gone = super().delete(digest)
         if gone:
-            obstore.delete(self._store, self._key(digest))
+            # another machine may have removed it
+            with suppress(FileNotFoundError):
+                obstore.delete(self._store, self._key(digest))
         return gone
 
     def _fetch(self, digest: str) -> None:

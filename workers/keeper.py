@@ -12,11 +12,12 @@ from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
+from . import cleaning
 from .blobs import open_blobs
 from .errors import LedgerUnavailable
 from .gpus import memory
 from .hearing import LOOK_SECONDS, Hearing
-from .ledger import counters, leases, reconcile, uses, workers
+from .ledger import counters, leases, reconcile, workers
 from .ledger.database import Database, exclusive
 from .ledger.workers import Identity
 from .processes import alive
@@ -25,8 +26,6 @@ from .runner.pool import open_walls
 from .settings import Settings
 
 log = logging.getLogger(__name__)
-SWEEP_HOURS = 1.0
-STALE_HOURS = 24.0
 DEAF = "calls wait on the broker and this worker, with slots free, has taken none for %g s; it %s"
 
 
@@ -40,12 +39,13 @@ class Keeper(threading.Thread):
         self._database = Database(settings.ledger_url, forks=True)
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
+        self._cleaner = cleaning.Cleaner(self._database, self._blobs)
         self.hearing = Hearing(settings)
         self._draining, self._ending, self._anew = threading.Event(), threading.Event(), threading.Event()
         self._consumed = time.monotonic()
         self._silent = -math.inf
         self._open_walls: list[str] | None = None
-        self._due = {"beat": 0.0, "listen": 0.0, "sweep": 0.0, "clean": 0.0}
+        self._due = {"beat": 0.0, "listen": 0.0, "sweep": 0.0}
 
     def consumed(self) -> None:
         """Note that the consumer's loop turns; raises what makes Celery connect anew where the worker is deaf."""
@@ -57,6 +57,8 @@ class Keeper(threading.Thread):
     def start(self) -> None:
         """Begin to tick, and meanwhile try the cage."""
         threading.Thread(target=self._try_cage, name="cage", daemon=True).start()
+        # on each machine: of an object store every one has copies
+        self._cleaner.start()
         super().start()
 
     def run(self) -> None:
@@ -80,6 +82,7 @@ class Keeper(threading.Thread):
     def leave(self) -> None:
         """Stop ticking and forget this worker."""
         self._ending.set()
+        self._cleaner.end()
         self.join(5)
         with suppress(LedgerUnavailable), self._database.write() as session:
             workers.leave(session, self._identity.id)
@@ -132,20 +135,10 @@ class Keeper(threading.Thread):
                 reconcile.expired(session, self._settings)
             reconcile.unclaimed(session, self._settings)
             freed = reconcile.outdated(session, self._settings)
-        if self._is_due("clean", SWEEP_HOURS * 3600):
-            freed += list(self._blobs.older(SWEEP_HOURS * 3600))
-            self._blobs.sweep(STALE_HOURS * 3600)
-        self._remove(freed)
+        cleaning.remove(self._database, self._blobs, freed)
 
     def _may_sweep(self, session: Session) -> bool:
         return leases.take(session, "reconciler", self._identity.id, 3 * self._settings.reconcile_seconds)
-
-    def _remove(self, digests: list[str]) -> None:
-        for digest in digests:
-            with self._database.read() as session:
-                wanted = uses.used(session, digest)
-            if not wanted:
-                self._blobs.delete(digest)
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = time.monotonic()

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from explainers.layout import Shapes
 from explainers.types import Arrays, Card
 
-from . import broker, companions, intake, references, results, sources, submission, texts
+from . import broker, cleaning, companions, intake, references, results, sources, submission, texts
 from .blobs import open_blobs
 from .cost import Cost
 from .errors import IdempotencyMismatch, LedgerUnavailable
 from .finished import Finished
 from .keys import Keys
-from .ledger import audit, events, figures, jobs, models, pages, quotas, reconcile, uses, window, workers
+from .ledger import audit, events, figures, jobs, models, pages, quotas, reconcile, window, workers
 from .ledger.accept import accept, remembered
 from .ledger.database import Database
 from .ledger.schema import upgrade
@@ -57,6 +57,7 @@ class Service:
         self._blobs = open_blobs(settings.blobs, settings.blob_url)
         self._publisher = Publisher(settings, self._database)
         self._scanner = Scanner(settings)
+        self._cleaner = cleaning.Cleaner(self._database, self._blobs)
         self.finished = Finished(self._database, self._blobs, self._scanner)
 
     @classmethod
@@ -65,10 +66,12 @@ class Service:
         settings.data.mkdir(parents=True, exist_ok=True)
         service = cls(settings)
         upgrade(service._database)
+        service._cleaner.start()
         return service
 
     def close(self) -> None:
         """Stop the scan runner and the publisher."""
+        self._cleaner.end()
         self._publisher.close()
         self._scanner.close()
         self._database.close()
@@ -286,9 +289,4 @@ class Service:
             return figures.read(session, self.settings.heartbeat_seconds)
 
     def _remove(self, digests: list[str]) -> None:
-        """Remove blobs that nobody needs; what was stored a moment ago is left to the reconciler."""
-        for digest in digests:
-            with self._database.read() as session:
-                wanted = uses.used(session, digest)
-            if not wanted:
-                self._blobs.delete(digest)
+        cleaning.remove(self._database, self._blobs, digests)

@@ -37,6 +37,11 @@ def drop_one(session: Session, kind: str, owner: str, digest: str) -> None:
     session.execute(delete(BlobUse).where(*mine))
 
 
+def used_of(session: Session, digests: list[str]) -> set[str]:
+    """Return those of these blobs that somebody needs."""
+    return set(session.scalars(select(BlobUse.digest).where(BlobUse.digest.in_(digests)).distinct()))
+
+
 def used(session: Session, digest: str) -> bool:
     """Return whether anybody needs a blob."""
     return (
