@@ -14,7 +14,7 @@ from .errors import Conflict, Gone, NotFound
 from .ledger import audit, counters, events, jobs, reconcile, uses, workers
 from .ledger.database import Database, clock, exclusive, now
 from .settings import Settings
-from .tables import OPEN_JOB, BlobUse, Chunk, Job
+from .tables import OPEN_JOB, BlobUse, Chunk, Job, Model
 
 BATCH = 500
 
@@ -57,6 +57,11 @@ class Admin:
             if not job.dead or job.removed is not None:
                 raise Conflict(
                     f"job {id} is not dead but {job.state}; only what failed for good is tried again"
+                )
+            if session.get(Model, (job.tenant, job.model)) is None:
+                # trying would fail the whole job, with what it has
+                raise Conflict(
+                    f"the model of job {id} was forgotten by its tenant, so that nothing can be tried again"
                 )
             failed = list(session.scalars(select(Chunk).where(Chunk.job == id, Chunk.state == "failed")))
             for chunk in failed:

@@ -25,7 +25,7 @@ from workers.ledger.database import pairs
 from workers.records import Submission
 from workers.service import Service
 from workers.settings import Settings
-from workers.tables import Job
+from workers.tables import Job, Model
 
 ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(1).normal(size=(5, 4)).astype("f4")
@@ -41,6 +41,7 @@ def dead(ledger, settings, new_job) -> str:
     """A job of one item whose attempts ran out."""
     number = new_job(items=1, total=1)
     with ledger.write() as session:
+        session.add(Model(tenant="default", id="m", size=1, card={}, description={}, created=0.0))
         chunk = window.draw(session, settings, "cpu")[0].chunk
     for _ in range(settings.max_attempts):
         with ledger.write() as session:
@@ -60,6 +61,14 @@ def test_a_dead_job_is_listed_and_tried_again_from_the_beginning(admin, dead, le
     with ledger.read() as session:
         job = session.get_one(Job, dead)
         assert (job.state, job.dead, job.error, job.done_items) == ("succeeded", False, None, 1)
+
+
+def test_what_cannot_be_tried_again_keeps_what_it_has(admin, dead, ledger):
+    with ledger.write() as session:
+        session.delete(session.get_one(Model, ("default", "m")))
+    with pytest.raises(Conflict, match="model"):
+        admin.requeue(dead)
+    assert [row["job"] for row in admin.dead()] == [dead]
 
 
 def test_only_dead_jobs_are_tried_again(admin, new_job):

@@ -15,7 +15,7 @@ from workers.admin import Admin
 from workers.blobs import Blobs, open_blobs
 from workers.errors import Crashed, Gone, NotReady
 from workers.ledger import claims, jobs, reconcile, uses, window
-from workers.tables import BlobUse, Job
+from workers.tables import BlobUse, Job, Model
 
 
 @pytest.fixture
@@ -55,8 +55,10 @@ def drawn(ledger, settings) -> list[window.Ticket]:
 
 
 @pytest.fixture
-def job(new_job) -> str:
+def job(ledger, new_job) -> str:
     """A job of three items, each in a chunk of its own."""
+    with ledger.write() as session:
+        session.add(Model(tenant="default", id="m", size=1, card={}, description={}, created=0.0))
     return new_job(items=3, total=3, guess=10.0)
 
 
