@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 from socket import socket
+from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -99,12 +100,18 @@ def address(listener: socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def without_password(url: str) -> str:
+    """Return a broker's URL as it may stand in a log: without who connects and how."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def _tell(settings: Settings, url: str) -> None:
     """Say what was started, and from a thread when all of it answers."""
     rows = {
         "onnxplain": explainers.__version__,
         "data": settings.data.absolute(),
-        "broker": str(settings.redis_url).partition("?")[0],
+        "broker": without_password(str(settings.redis_url)),
         "worker": f"{settings.slots} at once on {settings.provider}, {settings.runner_threads} threads each",
         "API": url,
     }

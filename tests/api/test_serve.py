@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from api.cli import without_password
 from explainers.client import Client
 from workers.keys import Keys
 from workers.ledger.schema import ledger
@@ -185,3 +186,14 @@ def wait(url: str, job: str, seconds: float) -> str:
             state = ""
         time.sleep(0.05)
     return state
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@broker:6379/0", "redis://broker:6379/0"), ("rediss://me:secret@h/1?x=secret", "rediss://h/1"),
+        ("unix:///tmp/o/broker.sock?db=0", "unix:///tmp/o/broker.sock"), ("redis://:p@ss@h:1/0", "redis://h:1/0"),
+    ],
+)  # fmt: skip
+def test_the_brokers_password_is_not_written_where_logs_are_kept(url, shown):
+    assert without_password(url) == shown
