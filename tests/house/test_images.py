@@ -39,6 +39,9 @@ def test_gunicorn_takes_its_configuration(service_stack, root):
     assert done.returncode == 0, done.stderr
     assert re.search(r"^bind += \['0\.0\.0\.0:8000'\]$", done.stdout, re.MULTILINE)
     assert re.search(r"^worker_class += api\.pace\.PacedWorker$", done.stdout, re.MULTILINE)
+    # what refuses to start there without keys is gunicorn's own again, which does nothing
+    for hook in ("on_starting", "when_ready"):
+        assert re.search(rf"^{hook} += <\w+\.{hook}\(\)>$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
