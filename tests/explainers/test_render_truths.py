@@ -96,6 +96,12 @@ def test_the_importance_of_features_that_go_together_is_one_bar():
     assert dots == [[1.5, 2.5], [0.5, 1.5]]
 
 
+def test_a_line_of_importances_is_called_so():
+    arrays = {"importance.x": normal(40), "repeats.x": normal(2, 4)}
+    drawn = draw(scene(arrays, {"kind": "series", "layout": "NT"}, item=None))
+    assert drawn.axes[0].get_ylabel() == "importance"
+
+
 def test_columns_of_their_own_are_one_table():
     arrays = {f"attribution.{n}": np.array([[v]]) for n, v in (("age", 1.0), ("height", -2.0))}
     s = scene(arrays, inputs={"age": np.array([[40]]), "height": np.array([[1.8]])})

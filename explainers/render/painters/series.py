@@ -67,7 +67,7 @@ def _name(drawn: Subject, channel: int, channels: int) -> str:
     known = drawn.card.feature_names
     if known and len(known) == channels:
         return known[channel]
-    what = "input" if drawn.given is not None else "attribution"
+    what = "input" if drawn.given is not None else drawn.what
     return what if channels == 1 else f"channel {channel}"
 
 
