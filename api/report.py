@@ -17,6 +17,7 @@ from explainers import registry, sentences
 from explainers.errors import ExplainError
 from explainers.labels import class_name
 from explainers.types import Card
+from workers.errors import QuotaExceeded, TimeLimit, Unavailable
 from workers.finished import ItemRecord, ItemsRecord
 
 from .context import service, tenant
@@ -87,6 +88,9 @@ def _picture(found: ItemsRecord, item: int) -> str:
     """Return an item's picture as a data URL, or nothing where there is none of this item."""
     try:
         png = service().finished.picture(tenant(), found.result.job.id, item)
+    except (Unavailable, QuotaExceeded, TimeLimit):
+        # it is there another time, and a report without it would not say so
+        raise
     except ExplainError:
         return ""
     return _data_url(png)

@@ -9,6 +9,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from flask import g
+
+from api.app import create_app
+from api.report import _picture
+from workers.errors import QuotaExceeded
+from workers.keys import LOCAL
+from workers.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +110,17 @@ def test_a_card_that_does_not_fit_is_refused(http, digits, card, pointer):
     answer = http.put(f"/v1/models/{digits}/card", json=card)
     assert answer.status_code == 422
     assert any(e["pointer"].startswith(pointer) for e in answer.json()["errors"])
+
+
+def test_a_picture_that_would_be_there_another_time_is_not_left_out(service_stack, done):
+    settings = service_stack.settings.model_copy(update={"looks_wait_seconds": 0.0})
+    service = Service.open(settings)
+    app = create_app(service, settings)
+    found = service.finished.items(LOCAL.tenant, done["id"], 0, 1)
+    with app.test_request_context():
+        g.caller = LOCAL
+        assert _picture(found, 0).startswith("data:image/png")
+        # another picture of this tenant takes its time
+        with service._scanner._desks[1]._places.place(LOCAL.tenant), pytest.raises(QuotaExceeded):
+            _picture(found, 0)
+    service.close()
