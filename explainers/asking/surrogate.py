@@ -121,4 +121,6 @@ def _lasso_path(z: Array, y: Array, weights: Array, most: int) -> Array:
     centred = (z - np.average(z, axis=0, weights=weights)) * root[:, None]
     _, _, path = lars_path(centred, (y - np.average(y, weights=weights)) * root, method="lasso")
     sizes = (path != 0).sum(0)
-    return np.flatnonzero(path[:, np.flatnonzero(sizes <= most)[-1]])
+    chosen = np.flatnonzero(path[:, np.flatnonzero(sizes <= most)[-1]])
+    # of a score that nothing moves the path has no feature
+    return chosen if chosen.size else _highest(z, y, weights, most)

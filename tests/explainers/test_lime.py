@@ -56,6 +56,16 @@ def test_the_features_that_matter_are_chosen(sums, selection):
     assert found.account.per_item["r2"][0] < 1
 
 
+@pytest.mark.parametrize("selection", ["auto", "none", "forward", "lasso_path", "highest_weights"])
+def test_a_score_that_nothing_moves_has_no_weights(rows, selection):
+    params = {"features": 2, "selection": selection, "samples": 50}
+    found = explainers.explain(explainers.load(linear(np.zeros(5), 0.5)), rows, "lime", params)
+
+    np.testing.assert_allclose(found.attributions["input"], 0, atol=1e-9)
+    assert found.account.per_item["r2"] == [1.0] * 3
+    np.testing.assert_allclose(found.account.per_item["intercept"], 0.5)
+
+
 def test_a_background_stands_in_for_what_is_covered(sums, rows):
     background = np.random.default_rng(1).normal(size=(4, 5))
     params = {"alpha": 0, "samples": 200, "background": background}
