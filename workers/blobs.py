@@ -163,9 +163,13 @@ class Blobs:
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        with (self.root / "lock").open("a") as file:
+        with (self.root / "lock").open("a+") as file:
             fcntl.flock(file, how)
-            yield
+            try:
+                yield
+            finally:
+                # a child that was forked meanwhile has the file open, too, and would keep the lock for its whole life
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class RemoteBlobs(Blobs):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,16 @@ def test_a_blob_that_goes_while_the_old_ones_are_listed_stops_nobody(blobs):
     for digest in digests - {next(listed)}:
         assert blobs.delete(digest)
     assert list(listed) == []
+
+
+def test_a_child_that_is_forked_while_the_lock_is_held_does_not_keep_it(blobs):
+    with blobs._locked(fcntl.LOCK_EX):
+        child = os.fork()
+        if not child:
+            signal.pause()
+    try:
+        with (blobs.root / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
