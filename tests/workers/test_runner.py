@@ -14,6 +14,7 @@ import pytest
 from explainers.errors import Cancelled, ExplainError, InvalidRequest, ModelUnparseable, ResourceLimit
 from workers.errors import Crashed, TimeLimit
 from workers.machine import memory
+from workers.runner import spawner
 from workers.runner.pool import Pool
 from workers.runner.process import Limits, Runner, Watch
 from workers.runner.spawner import spawn
@@ -218,3 +219,12 @@ def test_a_start_that_fails_stops_no_other_start():
         spawn(fails)
     done = spawn(lambda: subprocess.Popen([sys.executable, "-c", ""]))
     assert done.wait(20) == 0
+
+
+def test_a_child_that_is_forked_while_another_starts_can_start_its_own():
+    with spawner._lock:
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            os._exit(spawn(lambda: subprocess.Popen([sys.executable, "-c", ""])).wait())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -18,7 +18,6 @@ _thread: _Spawner | None = None
 class _Spawner(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="spawner", daemon=True)
-        self.pid = os.getpid()
         self.orders: queue.SimpleQueue[tuple[Start, Future[Any]]] = queue.SimpleQueue()
 
     def run(self) -> None:
@@ -30,11 +29,20 @@ class _Spawner(threading.Thread):
                 answer.set_exception(e)
 
 
+def _begin_anew() -> None:
+    """Forget a thread that the child of a fork does not have, and a lock that another thread may have held meanwhile."""
+    global _lock, _thread
+    _lock, _thread = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 def spawn(start: Start) -> subprocess.Popen[bytes]:
     """Start a process in the spawning thread of this process (a fork gets a thread of its own)."""
     global _thread  # noqa: PLW0603  one thread per process
     with _lock:
-        if _thread is None or _thread.pid != os.getpid():
+        if _thread is None:
             _thread = _Spawner()
             _thread.start()
         answer: Future[subprocess.Popen[bytes]] = Future()
