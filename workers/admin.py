@@ -100,11 +100,11 @@ class Admin:
 
     def verify_store(self) -> dict[str, Any]:
         """Return which needed files are missing, which are not what their name says, and how many nobody needs."""
+        # in this order: what is removed meanwhile is not missing, nor is what is stored meanwhile
+        kept = dict(_kept(self._settings.blobs))
         with self._database.read() as session:
             needed = set(session.scalars(select(BlobUse.digest).distinct()))
-        kept = dict(_kept(self._settings.blobs))
-        remote = self._settings.blob_url is not None
-        missing = [d for d in sorted(needed - kept.keys()) if not (remote and self._there(d))]
+        missing = [d for d in sorted(needed - kept.keys()) if not self._there(d)]
         changed = [d for d, path in sorted(kept.items()) if not _same(d, path)]
         return {
             "needed": len(needed), "kept": len(kept), "missing": missing, "changed": changed,

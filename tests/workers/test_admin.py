@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from explainers.cli import main
 from workers import backup
 from workers.admin import Admin
+from workers.blobs import open_blobs
 from workers.cli import admin as admin_command
 from workers.doctor import examine
 from workers.errors import Conflict, Crashed, InputUnreadable, NotFound, QuotaExceeded
-from workers.ledger import claims, jobs, quotas, window
+from workers.ledger import claims, jobs, quotas, uses, window
 from workers.ledger.database import pairs
 from workers.records import Submission
 from workers.service import Service
@@ -164,6 +165,28 @@ def test_the_store_is_compared_with_the_ledger(folder):
     assert (broken["missing"], broken["changed"]) == ([first.name], [second.name])
     done = CliRunner().invoke(admin_command, ["verify-store", "--data", str(folder.data)])
     assert done.exit_code == 1
+
+
+def test_what_comes_and_goes_while_the_store_is_compared_is_not_missing(admin, settings, ledger):
+    blobs, ended = open_blobs(settings.blobs, None), []
+    gone, come = (blobs.put_bytes(b).digest for b in (b"goes", b"comes"))
+    held = blobs.path(come).rename(settings.data / "comes")
+    with ledger.write() as session:
+        for digest in (gone, come):
+            uses.add(session, "t", "result", "j", digest)
+
+    def meanwhile(*_) -> None:
+        if not ended:
+            ended.append(True)
+            held.rename(blobs.path(gone).parents[1] / come[:2] / come)
+            with ledger.write() as session:
+                uses.drop_one(session, "result", "j", gone)
+            blobs.path(gone).unlink()
+
+    # when the ledger was asked
+    event.listen(ledger.engine, "checkin", meanwhile)
+    assert admin.verify_store()["missing"] == []
+    assert ended
 
 
 def test_a_backup_restored_elsewhere_is_the_same(folder, tmp_path):
