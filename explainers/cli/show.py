@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from explainers.centres import shares_out
 from explainers.labels import label_of
 from explainers.types import Account, Card
 
-MOST_ROWS = 20
+MOST_ROWS, MOST_VALUES = 20, 24
 PIPE_WIDTH = 160
 
 
@@ -58,6 +59,18 @@ def _fact(name: str, value: object) -> list[tuple[str, object]]:
     return [(name.replace("_", " "), value)]
 
 
+def _brief(value: object) -> object:
+    """Return a parameter as it is shown: of long lists, such as a background, their lengths alone."""
+    if isinstance(value, Mapping):
+        return {k: _brief(v) for k, v in value.items()}
+    lengths = _lengths(value)
+    return " x ".join(map(str, lengths)) + " values" if prod(lengths) > MOST_VALUES else value
+
+
+def _lengths(value: object) -> list[int]:
+    return [len(value), *_lengths(value[0])] if isinstance(value, list) and value else []
+
+
 def account(found: Account, card: Card, *, rules: bool = False) -> None:
     """Print an account: what was explained, the figures of each item, what is to be known about them."""
     console = out()
@@ -90,7 +103,7 @@ def _ledger(found: Account) -> list[tuple[str, object, object, str, object]]:
 def _facts(found: Account) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("method", found.method),
-        *((f"  {name}", value) for name, value in found.params.items() if value is not None),
+        *((f"  {name}", _brief(value)) for name, value in found.params.items() if value is not None),
         (
             "explained",
             found.explained + (" (the input of the final softmax or sigmoid)" if found.logits else ""),

@@ -155,6 +155,34 @@ def test_rows_of_a_background_go_by_their_columns_names(tmp_path):
     np.testing.assert_allclose(found["attribution.input"][0], expected, atol=1e-5)
 
 
+def test_of_a_long_parameter_its_lengths_are_printed(tmp_path):
+    onnx.save(linear_model(np.float32([1, -2, 3])), tmp_path / "model.onnx")
+    np.save(tmp_path / "x.npy", np.ones((1, 3), np.float32))
+    np.save(tmp_path / "rows.npy", np.arange(120.0).reshape(40, 3))
+    words = [
+        "explain",
+        tmp_path / "model.onnx",
+        "--input",
+        tmp_path / "x.npy",
+        "--method",
+        "kernel_shap",
+        "--param",
+    ]
+    asked = [
+        *words,
+        f"background=@{tmp_path / 'rows.npy'}",
+        "--param",
+        "groups=[0, 1, 1]",
+        "--out",
+        tmp_path / "o.npz",
+    ]
+    said = CliRunner().invoke(main, list(map(str, asked))).output
+
+    assert "40 x 3 values" in said
+    assert "118, 119" not in said
+    assert "0, 1, 1" in said
+
+
 def test_columns_of_a_background_go_to_the_inputs_of_their_names(tmp_path):
     onnx.save(pipelines.titanic(), tmp_path / "model.onnx")
     (tmp_path / "a.csv").write_text("sex,fare,age\nfemale,10,30\n")
