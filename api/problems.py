@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
@@ -13,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from explainers.errors import ExplainError
 from workers.blobs import fitting
-from workers.errors import StorageFull
+from workers.errors import Gone, StorageFull
 
 from .pointers import faults
 from .strict_json import MalformedJson
@@ -127,6 +128,10 @@ def _invalid(error: HTTPError) -> Response:
 
 
 def _disk(error: OSError) -> Response:
+    blobs = current_app.extensions["settings"].blobs
+    if isinstance(error, FileNotFoundError) and Path(str(error.filename)).is_relative_to(blobs):
+        # found in the ledger, and removed before it was opened
+        return _refused(Gone("what was asked for was removed a moment ago"))
     try:
         with fitting():
             raise error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from api.app import create_app
+from workers.blobs import Blobs
 from workers.keys import LOCAL
 from workers.ledger import jobs, reconcile, uses
 from workers.ledger.accept import remembered
@@ -110,6 +112,23 @@ def test_a_job_says_until_when_its_result_is_kept_and_then_that_it_is_not(
     assert set(told["links"]) == {"self", "events", "model"}
     assert web.get(f"{here}/result").status_code == 410
     assert [j["removed"] for j in web.get("/v1/jobs").json["jobs"]] == [told["removed"]]
+
+
+class Vanishing(Blobs):
+    """A store from which another process removes whatever was just found."""
+
+    def path(self, digest: str) -> Path:
+        path = super().path(digest)
+        path.unlink()
+        return path
+
+
+def test_a_result_that_is_removed_while_it_is_opened_is_gone(web, settings, ended):
+    blobs = Vanishing(settings.blobs)
+    web.application.extensions["service"]._blobs = blobs
+    number = ended(DAY, blobs.put_bytes(b"a result").digest, tenant=LOCAL.tenant)
+    answer = web.get(f"/v1/jobs/{number}/result")
+    assert (answer.status_code, answer.json["code"]) == (410, "gone")
 
 
 def test_a_job_that_has_not_ended_says_nothing_of_it(web, new_job):
