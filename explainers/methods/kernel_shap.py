@@ -30,13 +30,14 @@ class KernelShapParams(CoalitionParams, EffortParams):
         None,
         ge=4,
         le=MOST_SAMPLES,
-        description="Coalitions asked of each item; all of them where there are no more. Default: 2048 and two per group.",
+        description="Coalitions asked of each item; all of them where there are no more. Default: 2048 and two per group, and no "
+        "fewer than eight per group.",
     )
 
 
 def _samples(params: KernelShapParams, count: int) -> int:
     """Return how many coalitions are asked; so few that the regression is undetermined are refused."""
-    wanted = params.samples or 2048 + 2 * count
+    wanted = params.samples or min(max(2048 + 2 * count, PER_GROUP * count), MOST_SAMPLES)
     if count < MOST_SAMPLES.bit_length() and (1 << count) - 2 <= wanted:
         return (1 << count) - 2
     if wanted < PER_GROUP * count:

@@ -36,7 +36,7 @@ class OcclusionParams(FillParams, BudgetParams):
     window: Sizes | None = Field(
         None,
         description="Length of the patch along each axis but the channels, one for all or one each, or per input; of series "
-        "with a rate also seconds, such as '0.5 s'; default: an eighth of each axis, at least 1.",
+        "with a rate also seconds, such as '0.5 s'; default: a column of a table, an eighth of each axis of everything else.",
     )
     stride: Sizes | None = Field(
         None, description="Step between patches; default: half the window, at least 1."
@@ -122,7 +122,9 @@ class _Plan:
     def of(cls, name: str, shape: Sequence[int], params: OcclusionParams, card: InputCard) -> _Plan:
         channel = subject(name, shape, card).channel
         space = [n for axis, n in enumerate(shape) if axis != channel]
-        window = _lengths(params.window, name, "window", space, [max(1, n // 8) for n in space], card.rate)
+        # columns that stand beside each other in a table have nothing to do with each other
+        usual = [1 if card.kind == "tabular" else max(1, n // 8) for n in space]
+        window = _lengths(params.window, name, "window", space, usual, card.rate)
         stride = _lengths(params.stride, name, "stride", space, [max(1, w // 2) for w in window], card.rate)
         starts = [range(0, max(n - w + s, 1), s) for n, w, s in zip(space, window, stride, strict=True)]
         apart = channel is not None and params.channels == "each"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import onnx
 import pytest
 
 import explainers
@@ -62,3 +63,15 @@ def test_what_does_not_fit_the_input_is_refused(digits, digit_images, params):
         explainers.explain(digits, digit_images, "occlusion", params)
 
     assert refused.value.pointer == f"/params/{next(iter(params))}"
+
+
+def test_columns_of_a_table_are_covered_one_by_one():
+    w = np.random.default_rng(0).normal(size=(40, 1)).astype("f4")
+    graph = onnx.parser.parse_graph("g (float[N, 40] input) => (float[N, 1] y) { y = MatMul (input, w) }")
+    graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    x = np.random.default_rng(1).normal(size=(3, 40)).astype("f4")
+    table = explainers.load(model.SerializeToString(), {"inputs": {"input": {"kind": "tabular"}}})
+    found = explainers.explain(table, x, "occlusion").attributions["input"]
+
+    np.testing.assert_allclose(found, x * w.T, atol=1e-5)

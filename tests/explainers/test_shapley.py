@@ -95,6 +95,15 @@ def test_a_linear_model_is_explained_by_its_weights(method, params):
     np.testing.assert_allclose(found.attributions["input"], w * (x - 0.25), atol=1e-5)
 
 
+def test_many_features_get_as_many_samples_as_they_need():
+    w = np.random.default_rng(4).normal(size=400)
+    x = np.random.default_rng(5).normal(size=(1, 400)).astype(np.float32)
+    found = explainers.explain(explainers.load(linear_model(w)), x, "kernel_shap", {"groups": "features"})
+
+    np.testing.assert_allclose(found.attributions["input"], w * x, atol=1e-4)
+    assert found.account.model_evaluations > 2048 + 2 * 400
+
+
 def test_a_background_is_averaged_over(x):
     w = np.random.default_rng(2).normal(size=FEATURES)
     rows = np.random.default_rng(4).normal(size=(7, FEATURES))
