@@ -9,8 +9,6 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +63,12 @@ class Desk:
 
     def __init__(self, settings: Settings, purpose: Purpose) -> None:
         self._seconds = settings.scan_seconds
-        self._most_resident = settings.runner_memory // 2
         self._limits = limits(settings, purpose)
         self._places = Places(settings.looks, settings.looks_waiting, settings.looks_wait_seconds)
         self._slow = _Slow()
-        self._shelf: Shelf[str] = Shelf(settings.runner_idle_seconds, lambda runners: len(runners) <= TENANTS)
+        self._shelf: Shelf[str] = Shelf(
+            settings.runner_idle_seconds, self._limits.memory // 2, lambda runners: len(runners) <= TENANTS
+        )
 
     def close(self) -> None:
         """End the runners; one that is at work ends when it is given back."""
@@ -80,7 +79,8 @@ class Desk:
         with self._places.place(tenant):
             self._slow.check(tenant, order)
             try:
-                with self._lent(tenant) as runner:
+                # one place for each tenant: nobody else asks for this one meanwhile
+                with self._shelf.lent(tenant, lambda: Runner(self._limits)) as runner:
                     files = [*order.sources, *order.targets]
                     return runner.call(order.fields, order.arrays, files, watch=Watch(self._seconds))
             except TimeLimit as e:
@@ -94,19 +94,6 @@ class Desk:
             f"{what} took more than {self._seconds:g} s, the service's limit; {way_out}, or ask the operator for a "
             "longer ONNXPLAIN_SCAN_SECONDS"
         )
-
-    @contextmanager
-    def _lent(self, tenant: str) -> Iterator[Runner]:
-        # one place for each tenant: nobody else asks for this one meanwhile
-        runner = self._shelf.take(tenant) or Runner(self._limits)
-        try:
-            yield runner
-        finally:
-            # a killed or bloated runner is replaced at the next call
-            if runner.alive and runner.resident() <= self._most_resident:
-                self._shelf.put(tenant, runner)
-            else:
-                runner.close()
 
 
 class _Slow:

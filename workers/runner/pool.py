@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 
 from explainers.errors import ExplainError
@@ -46,20 +46,13 @@ class Pool:
         def fit(runners: Collection[Runner]) -> bool:
             return sum(r.resident() for r in runners) <= budget
 
-        self._shelf: Shelf[Key] = Shelf(settings.runner_idle_seconds, fit)
+        self._shelf: Shelf[Key] = Shelf(settings.runner_idle_seconds, self._limits.memory // 2, fit)
 
-    @contextmanager
-    def runner(self, tenant: str, model: str, stop: Callable[[], bool] = lambda: False) -> Iterator[Runner]:
+    def runner(
+        self, tenant: str, model: str, stop: Callable[[], bool] = lambda: False
+    ) -> AbstractContextManager[Runner]:
         """Lend the runner of a tenant's model, a warm one if there is one; `stop` is asked while another starts."""
-        runner = self._shelf.take((tenant, model)) or Runner(self._limits, stop)
-        try:
-            yield runner
-        finally:
-            # the runtime gives memory back to nobody: one that holds much after its work starts afresh next time
-            if runner.alive and runner.resident() < self._limits.memory // 2:
-                self._shelf.put((tenant, model), runner)
-            else:
-                runner.close()
+        return self._shelf.lent((tenant, model), lambda: Runner(self._limits, stop))
 
     def close(self) -> None:
         """End every runner."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,15 +26,33 @@ class _Kept:
 class Shelf(Generic[Key]):
     """Warm runners by key; the one that rested longest makes room where they are too many, and after `seconds` anyway."""
 
-    def __init__(self, seconds: float, fit: Callable[[Collection[Runner]], bool]) -> None:
-        self._seconds, self._fit = seconds, fit
+    def __init__(self, seconds: float, most: int, fit: Callable[[Collection[Runner]], bool]) -> None:
+        self._seconds, self._most, self._fit = seconds, most, fit
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._sweeper: threading.Thread | None = None
 
-    def take(self, key: Key) -> Runner | None:
-        """Take out the runner of a key; None: there is none, or it has died."""
+    @contextmanager
+    def lent(self, key: Key, start: Callable[[], Runner]) -> Iterator[Runner]:
+        """Lend the runner of a key, or start one; afterwards it rests here, if it lives and holds at most `most` bytes."""
+        runner = self._taken(key) or start()
+        try:
+            yield runner
+        finally:
+            # the runtime gives memory back to nobody: one that holds much after its work starts afresh next time
+            if runner.alive and runner.resident() <= self._most:
+                self._put(key, runner)
+            else:
+                runner.close()
+
+    def close(self) -> None:
+        """End every runner, and from now on each one that comes back."""
+        self._closed.set()
+        with self._lock:
+            self._end_while(lambda _: True)
+
+    def _taken(self, key: Key) -> Runner | None:
         with self._lock:
             kept = self._kept.pop(key, None)
         if kept is None:
@@ -43,8 +62,7 @@ class Shelf(Generic[Key]):
             return None
         return kept.runner
 
-    def put(self, key: Key, runner: Runner) -> None:
-        """Keep a runner that nobody uses now, and end those that do not fit beside it."""
+    def _put(self, key: Key, runner: Runner) -> None:
         with self._lock:
             if old := self._kept.pop(key, None):
                 old.runner.close()
@@ -54,12 +72,6 @@ class Shelf(Generic[Key]):
                 # not before: whoever made us may have forked since
                 self._sweeper = threading.Thread(target=self._sweep, name="shelf", daemon=True)
                 self._sweeper.start()
-
-    def close(self) -> None:
-        """End every runner, and from now on each one that is put here."""
-        self._closed.set()
-        with self._lock:
-            self._end_while(lambda _: True)
 
     def _sweep(self) -> None:
         while not self._closed.wait(self._seconds / LOOKS):
