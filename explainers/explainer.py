@@ -11,11 +11,16 @@ from .types import Arrays, Feeds
 
 @dataclass(frozen=True)
 class Place:
-    """Where sessions run: provider, threads (0: all cores), and whether idle threads spin between two nodes of a graph."""
+    """Where and how sessions run.
+
+    Provider, threads of one run (0: all cores), whether idle threads spin between two nodes of a graph, and how many runs there
+    are at a time.
+    """
 
     provider: str = "cpu"
     threads: int = 0
     spinning: bool = True
+    lanes: int = 1
 
 
 @dataclass(frozen=True)

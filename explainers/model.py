@@ -278,7 +278,7 @@ class Model:
 
     def _build(self, proto: onnx.ModelProto, place: Place) -> Session:
         self.builds += 1
-        return Session(proto, place.provider, place.threads, spinning=place.spinning)
+        return Session(proto, place.provider, place.threads, spinning=place.spinning, lanes=place.lanes)
 
 
 def _with_outputs(proto: onnx.ModelProto, extra: tuple[str, ...]) -> onnx.ModelProto:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 # from release 1.29 on, building a session writes a device id below the home folder unless this is set before the import
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.pop("ORT_LOAD_CONFIG_FROM_MODEL", None)
+
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,6 +39,7 @@ class Session:
         threads: int = 0,
         *,
         spinning: bool = False,
+        lanes: int = 1,
         whole: int = WHOLE,
     ) -> None:
         data, self._weights = (model, {}) if isinstance(model, bytes) else in_parts(model, whole)
@@ -58,9 +62,12 @@ class Session:
             # a second, rearranged copy of such weights would not pay
             options.add_session_config_entry("session.disable_prepacking", "1")
         try:
-            self._session = ort.InferenceSession(data, options, providers=_providers(provider))
+            made = [ort.InferenceSession(data, options, providers=_providers(provider)) for _ in range(lanes)]
         except Exception as e:  # onnxruntime's exceptions share no base class but Exception
             raise _translate(e) from e
+        self._session = made[0]
+        # runs side by side in one session wait for the lock of its memory, at worst until they run one after the other
+        self._free = deque(made)
         self.provider: str = self._session.get_providers()[0]
         self.inputs = frozenset(i.name for i in self._session.get_inputs())
         self.outputs = [o.name for o in self._session.get_outputs()]
@@ -69,10 +76,21 @@ class Session:
         """Run the model on these inputs and return the named outputs, all of them by default."""
         names = list(outputs) if outputs is not None else self.outputs
         try:
-            values = self._session.run(names, dict(feeds))
+            values = self._run(names, dict(feeds))
         except Exception as e:  # as above
             raise _translate(e) from e
         return {n: v if isinstance(v, np.ndarray) else _plain(v) for n, v in zip(names, values, strict=True)}
+
+    def _run(self, names: list[str], feeds: Arrays) -> list[Any]:
+        """Run on a session that is free; where more threads ask than there are lanes, the others share one."""
+        try:
+            session = self._free.pop()
+        except IndexError:
+            return list(self._session.run(names, feeds))
+        try:
+            return list(session.run(names, feeds))
+        finally:
+            self._free.append(session)
 
     def bound(self, feeds: Arrays, results: Arrays) -> Callable[[], None]:
         """Bind buffers once and return what runs the model: it reads the feeds as they are then and fills the results.

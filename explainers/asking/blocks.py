@@ -15,7 +15,7 @@ import numpy as np
 from .. import finite
 from ..errors import ResourceLimit
 from ..layout import Shapes
-from ..parallel import cuts, in_order
+from ..parallel import in_order, tapered
 from ..registry import Params, find
 from ..types import Array, Arrays
 from ..words import asked_for
@@ -73,7 +73,7 @@ class Asker:
             with free:
                 return score(self.run.answers(rows))
 
-        parts = cuts(count, lanes.block, lanes.count, min(lanes.batch, USUAL_ROWS))
+        parts = tapered(count, lanes.block, lanes.count, min(lanes.batch, USUAL_ROWS))
         with ALONE:
             for (begin, end), scores in zip(parts, in_order(asked, parts, lanes.makers), strict=True):
                 self._tell(end - begin)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_LANES = 8
 """Lanes beyond which the interpreter's lock would hold them up."""
 LANE_WEIGHTS = 1 << 28
-"""Weights, in bytes, up to which lanes have a session of their own beside one that uses all threads: it holds a copy."""
+"""Weights of all lanes together, in bytes: each lane has a session of its own, which holds a copy."""
 BLOCK_BYTES = 1 << 24
 """Perturbed copies of all lanes' blocks together, while they run."""
 CACHED_BYTES = 1 << 21
@@ -79,8 +79,8 @@ def shared_out(place: Place, planned: int, heavy: int) -> tuple[Place, int]:
     """Return where each lane runs and how many there are: one, at the place itself, where more would not pay."""
     cores = len(os.sched_getaffinity(0))
     threads = min(place.threads or cores, cores)
-    each = -(-threads // MOST_LANES)
-    count = threads // each
-    if place.provider != "cpu" or planned < WORTH_TIMING or heavy > LANE_WEIGHTS or count < 2:
+    count = min(threads, MOST_LANES, LANE_WEIGHTS // max(heavy, 1))
+    if place.provider != "cpu" or planned < WORTH_TIMING or count < 2:
         return place, 1
-    return replace(place, threads=each, spinning=place.spinning and each > 1), count
+    each = threads // count
+    return replace(place, threads=each, spinning=place.spinning and each > 1, lanes=count), count

@@ -64,7 +64,7 @@ class Masks:
 
     def draw(self, rng: np.random.Generator, number: int, rows: int = 1) -> Drawn:
         """Draw masks, each with one of so many rows of a background; equal ones are counted, not repeated."""
-        cells = rng.random((number, *self.counts)) < self.keep
+        cells = rng.random((number, *self.counts), np.float32) < self.keep
         shifts = rng.integers(0, self.steps or 1, (number, max(len(self.space), 1)))
         row = rng.integers(0, rows, number) if rows > 1 else np.zeros(number, np.int64)
         packed = np.packbits(cells.reshape(number, -1), axis=1)
@@ -104,8 +104,8 @@ class Masks:
 def _differ(rows: Array) -> bool:
     """Say whether no two rows are equal, by a hash of each: where all hashes differ, so do the rows."""
     factors = np.random.default_rng(0).integers(1, 1 << 62, rows.shape[1], np.uint64) | np.uint64(1)
-    hashes = rows.astype(np.uint64) @ factors
-    return len(np.unique(hashes)) == len(rows)
+    hashes = np.sort(rows.astype(np.uint64) @ factors)
+    return bool((hashes[1:] != hashes[:-1]).all())
 
 
 def _along(a: Array, axis: int, matrices: Array) -> Array:

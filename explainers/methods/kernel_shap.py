@@ -72,22 +72,31 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
         return np.array([game.whole - game.nothing]), np.zeros(1)
     least = PER_GROUP * count
     effort = Effort(params, _samples(params, count), game.rows, 1 + game.rows, least, 2 * least)
-    regression = Regression(count, game.nothing, game.whole)
     # whole sizes are asked whole: where the time is short, no more than there must be
     whole = whole_sizes(count, effort.paid if params.seconds is None else min(least, effort.paid))
-    if whole:
-        taken = [of_size(count, size) for size in whole]
-        parts = np.split(game.values(np.concatenate(taken)), np.cumsum([len(m) for m in taken])[:-1])
-        for members, values in zip(taken, parts, strict=True):
-            regression.take(members, values)
-        effort.taken += sum(len(m) for m in taken)
-    drawn = np.setdiff1d(np.arange(1, count), whole)
-    regression.drawn_weight = float(size_weights(count)[drawn - 1].sum())
-    for samples in effort.rounds() if len(drawn) else ():
-        members = draw_pairs(rng, count, drawn, max(samples // 2, 1))
-        worth = game.values(np.concatenate([members, ~members]))
-        regression.draw(members, *np.split(worth, 2))
+    known = [np.zeros((1, count), bool), *(of_size(count, size) for size in whole)]
+    effort.taken += sum(len(m) for m in known[1:])
+    if params.seconds is not None:
+        _worth(game, *known)
+    loose, none = np.setdiff1d(np.arange(1, count), whole), np.zeros((0, count), bool)
+    rounds = effort.rounds() if len(loose) else iter(())
+    drawn = (draw_pairs(rng, count, loose, max(samples // 2, 1)) for samples in rounds)
+    # the first pairs together with what is known to be asked: at each end of asking lanes wait for each other
+    members = next(drawn, none)
+    _, *values, here, there = _worth(game, *known, members, ~members)
+    regression = Regression(count, game.nothing, game.whole, float(size_weights(count)[loose - 1].sum()))
+    for coalitions, worth in zip(known[1:], values, strict=True):
+        regression.take(coalitions, worth)
+    while len(members):
+        regression.draw(members, here, there)
         if params.tolerance is not None:
             effort.error = float(regression.values()[1].max())
+        members = next(drawn, none)
+        here, there = _worth(game, members, ~members)
     effort.tell(game.asker.run)
     return regression.values()
+
+
+def _worth(game: Game, *lots: Array) -> list[Array]:
+    """Return the worth of the coalitions of several lots, asked together."""
+    return np.split(game.values(np.concatenate(lots)), np.cumsum([len(lot) for lot in lots])[:-1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +18,9 @@ from explainers.asking.lanes import LANE_WEIGHTS, MOST_LANES, shared_out
 from explainers.asking.sizes import WORTH_TIMING, candidates, fastest
 from explainers.errors import ResourceLimit
 from explainers.explainer import Place
-from explainers.parallel import cuts, in_order
+from explainers.parallel import cuts, in_order, tapered
 from explainers.run import Run
+from explainers.runtime import Session
 from explainers.signature import read_request
 
 CORES = len(os.sched_getaffinity(0))
@@ -72,6 +75,11 @@ def test_several_parts_are_worked_on_at_a_time_and_a_single_one_by_the_caller():
     assert list(in_order(lambda i: together.wait() * 0 + i, range(2), 2)) == [0, 1]
     assert list(in_order(lambda _: threading.get_ident(), [1], 2)) == [threading.get_ident()]
     assert set(in_order(lambda _: threading.get_ident(), range(5), 1)) == {threading.get_ident()}
+    # the caller works too: a thread that only waits would be woken for each part
+    met = threading.Barrier(2, timeout=10)
+    who = set(in_order(lambda _: met.wait() * 0 + threading.get_ident(), range(6), 2))
+    assert len(who) == 2
+    assert threading.get_ident() in who
     assert list(in_order(str, [], 2)) == []
 
 
@@ -94,14 +102,29 @@ def test_what_the_work_raises_is_raised_and_its_threads_end():
 @pytest.mark.parametrize("count", [0, 1, 7, 31, 64, 257, 8000])
 @pytest.mark.parametrize("lanes", [1, 2, 8])
 def test_parts_cover_all_rows_and_are_as_many_for_each_lane(count, lanes):
-    parts = cuts(count, 64, lanes, 16)
+    parts = cuts(count, 64, lanes)
     sizes = [e - b for b, e in parts]
 
     assert [r for b, e in parts for r in range(b, e)] == list(range(count))
     assert max(sizes, default=0) <= 64
     assert max(sizes, default=0) - min(sizes, default=0) <= 1
-    if count >= 16 * lanes:
+    if count >= lanes:
         assert len(parts) % lanes == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 31, 64, 257, 8000])
+@pytest.mark.parametrize("lanes", [1, 2, 8])
+def test_tapered_parts_cover_all_rows_and_grow_smaller_towards_the_end(count, lanes):
+    parts = tapered(count, 320, lanes, 32)
+    sizes = [e - b for b, e in parts]
+
+    assert [r for b, e in parts for r in range(b, e)] == list(range(count))
+    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes, default=0) <= 320
+    assert all(size % 32 == 0 for size in sizes[:-1])
+    # what one lane does last is little beside what there is to do
+    assert not sizes or sizes[-1] <= 32
+    assert len(parts) <= count / 320 + 10 * lanes
 
 
 @several
@@ -110,6 +133,7 @@ def test_each_lane_has_its_share_of_the_threads():
 
     assert 2 <= count <= MOST_LANES
     assert CORES // 2 < count * place.threads <= CORES
+    assert place.lanes == count
     # more threads than cores are no more lanes
     assert shared_out(Place(threads=4 * CORES), WORTH_TIMING, 0) == (place, count)
 
@@ -125,6 +149,45 @@ def test_each_lane_has_its_share_of_the_threads():
 )
 def test_one_lane_at_the_place_itself_where_more_would_not_pay(place, planned, heavy):
     assert shared_out(place, planned, heavy) == (place, 1)
+
+
+@several
+def test_all_lanes_together_hold_no_more_weights_than_allowed():
+    fitting = LANE_WEIGHTS // 2
+    assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting)[1] == 2
+    assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting + 1)[1] == 1
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_more_threads_than_lanes_may_run_a_session(digits, digit_images, lanes):
+    session = Session(digits.proto, threads=1, lanes=lanes)
+    (alone,) = session.run({"input": digit_images}).values()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: next(iter(session.run({"input": digit_images}).values())), range(40)))
+
+    assert all((f == alone).all() for f in found)
+
+
+@several
+def test_lanes_run_in_sessions_of_their_own(digits, digit_images):
+    session = Session(digits.proto, threads=1, lanes=2)
+    inside = []
+    both = threading.Barrier(2, timeout=10)
+
+    class Watching:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def run(self, *args):
+            both.wait()
+            inside.append(self.inner)
+            return self.inner.run(*args)
+
+    session._free = deque(Watching(s) for s in session._free)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: session.run({"input": digit_images}), range(2)))
+
+    assert len({id(s) for s in inside}) == 2
 
 
 @several
