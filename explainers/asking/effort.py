@@ -17,6 +17,9 @@ from ..types import Array
 if TYPE_CHECKING:
     from ..run import Run
 
+ROUND_BYTES = 1 << 24
+"""What is drawn for one round: coalitions, or the cells of masks."""
+
 
 class BudgetParams(Params):
     """What every method that asks many times can be asked to spare."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,13 @@ import numpy as np
 
 from ..baselines import subject
 from ..types import Array, InputCard
+from .effort import ROUND_BYTES
 from .groups import Groups
 
+MOST = 1_000_000
+"""Masks that can be asked for."""
+CELL_BYTES = 4
+"""What drawing a cell takes."""
 DISCRETE = ("tabular", "tokens", "text")
 
 
@@ -61,6 +67,12 @@ class Masks:
     def steps(self) -> list[int]:
         """Values that a cell is wide along each axis of the space."""
         return [-(-self.shape[a] // c) for a, c in zip(self.space, self.counts, strict=False)]
+
+    @property
+    def at_once(self) -> int:
+        """How many masks may be drawn in one round: of few values all, so that equal masks are asked once."""
+        cells = math.prod(self.counts)
+        return MOST if cells < MOST.bit_length() else ROUND_BYTES // (CELL_BYTES * cells)
 
     def draw(self, rng: np.random.Generator, number: int, rows: int = 1) -> Drawn:
         """Draw masks, each with one of so many rows of a background; equal ones are counted, not repeated."""

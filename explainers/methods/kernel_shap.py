@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
-from ..asking.effort import Effort, EffortParams
+from ..asking.effort import ROUND_BYTES, Effort, EffortParams
 from ..asking.shapley import Regression, draw_pairs, of_size, size_weights, whole_sizes
 from ..errors import InvalidRequest
 from ..registry import method
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..run import Run
 
 MOST_SAMPLES = 200_000
+MOST_CELLS = 1 << 27
+"""Samples times groups: what the regression holds, and what bounds its own time."""
+PAIR_BYTES = 16
+"""What drawing a pair of coalitions takes for each group."""
 PER_GROUP = 8
 """Coalitions per group without which the regression, or its errors, are undetermined."""
 
@@ -43,6 +47,12 @@ def _samples(params: KernelShapParams, count: int) -> int:
     if wanted < PER_GROUP * count:
         raise InvalidRequest(
             f"{wanted} samples do not determine the values of {count} groups; take {PER_GROUP * count} or more, or fewer groups",
+            pointer="/params/samples",
+        )
+    if wanted * count > MOST_CELLS:
+        raise InvalidRequest(
+            f"{wanted} samples of {count} groups are {wanted * count} cells for the regression; the limit is {MOST_CELLS}: "
+            "take fewer groups or samples, or shapley_sampling, which needs no regression",
             pointer="/params/samples",
         )
     return int(wanted)
@@ -71,7 +81,8 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
     if count == 1:
         return np.array([game.whole - game.nothing]), np.zeros(1)
     least = PER_GROUP * count
-    effort = Effort(params, _samples(params, count), game.rows, 1 + game.rows, least, 2 * least)
+    most = max(2 * ROUND_BYTES // (PAIR_BYTES * count), 2)
+    effort = Effort(params, _samples(params, count), game.rows, 1 + game.rows, least, 2 * least, most)
     # whole sizes are asked whole: where the time is short, no more than there must be
     whole = whole_sizes(count, effort.paid if params.seconds is None else min(least, effort.paid))
     known = [np.zeros((1, count), bool), *(of_size(count, size) for size in whole)]

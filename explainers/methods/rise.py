@@ -17,7 +17,7 @@ from ..asking.effort import Effort, EffortParams
 from ..asking.fills import FillParams, constants, cover_of, joint, rows_of
 from ..asking.groups import GroupParams, find_groups
 from ..asking.guesses import GUESSES
-from ..asking.masks import Drawn, Masks, WeightedScores, is_smooth
+from ..asking.masks import MOST, Drawn, Masks, WeightedScores, is_smooth
 from ..errors import InvalidRequest
 from ..layout import Shapes, card_of
 from ..registry import Centre, method
@@ -27,7 +27,6 @@ from ..types import Array, Arrays, InputCard
 if TYPE_CHECKING:
     from ..run import Run
 
-MOST = 1_000_000
 VECTOR = ""
 """The name of all inputs together where each is one value of a feature vector."""
 LEAST = 16
@@ -106,7 +105,8 @@ def _explained(asker: Asker, params: RiseParams, item: int, names: list[str]) ->
         if parts
         else {n: Veil.of(run, params, n, item) for n in names}
     )
-    effort = Effort(params, params.masks, len(veils), 0, LEAST, 256)
+    most = min(veil.masks.at_once for veil in veils.values())
+    effort = Effort(params, params.masks, len(veils), 0, LEAST, 256, max(LEAST, most))
     maps = {n: WeightedScores(v.shape, params.keep) for n, v in veils.items()}
     rng = run.rng()
     for number in effort.rounds():

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
-from ..asking.effort import Effort, EffortParams, Mean, warn_of_few
+from ..asking.effort import ROUND_BYTES, Effort, EffortParams, Mean, warn_of_few
 from ..asking.shapley import marginals, prefixes
 from ..registry import method
 from ..types import Array, Arrays
@@ -17,8 +17,6 @@ from ..types import Array, Arrays
 if TYPE_CHECKING:
     from ..run import Run
 
-ROUND_BYTES = 1 << 24
-"""Coalitions of one round's permutations."""
 LEAST = 8
 """Permutations without which a standard error says nothing."""
 ENOUGH = 30

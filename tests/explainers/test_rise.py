@@ -55,6 +55,11 @@ def test_masks_show_each_value_as_often_as_asked():
     assert np.abs(np.diff(shown[:50, 0], axis=1)).max() < 0.5
 
 
+def test_of_few_values_all_masks_are_drawn_together():
+    assert Masks((19,), (), 1, 0.5).at_once >= 1_000_000
+    assert Masks((20,), (), 1, 0.5).at_once < 1_000_000
+
+
 def every_mask(masks):
     cells = np.array(list(itertools.product([False, True], repeat=4))).reshape(-1, 2, 2)
     shifts = np.array(list(itertools.product(range(masks.steps[0]), range(masks.steps[1]))))
@@ -105,16 +110,17 @@ text = '''<ir_version: 10, opset_import: ["" : 21]> sums (float[N, 3, 224, 224] 
     <int64[3] space = {1, 2, 3}> { output = ReduceSum <keepdims = 0> (input, space) }'''
 model = explainers.load(onnx.parser.parse_model(text))
 x = np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype("f4")
-explainers.explain(model, x, "rise", {"masks": 16})
+explainers.explain(model, x, "rise", {"masks": 16, "cells": CELLS})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-explainers.explain(model, x, "rise", {"masks": 1500})
+explainers.explain(model, x, "rise", {"masks": 1500, "cells": CELLS})
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
 
-def test_many_masks_over_a_large_picture_take_little_memory(pytestconfig):
+@pytest.mark.parametrize("cells", [8, 200])
+def test_many_masks_over_a_large_picture_take_little_memory(pytestconfig, cells):
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY],
+        [sys.executable, "-c", MEMORY.replace("CELLS", str(cells))],
         cwd=pytestconfig.rootpath,
         capture_output=True,
         text=True,

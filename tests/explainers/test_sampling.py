@@ -205,6 +205,21 @@ def test_what_does_not_cover_the_input_is_refused_before_work(digits, digit_imag
     assert refused.value.pointer == pointer
 
 
+@pytest.mark.parametrize(("samples", "refused"), [(40_000, False), (50_000, True), (None, True)])
+def test_a_regression_too_large_for_memory_is_refused_with_its_size(samples, refused):
+    groups = 3000 if samples else 20_000
+    params = {"groups": "features", "samples": samples}
+    request = read_request({"method": "kernel_shap", "params": params})
+    x = {"input": np.zeros((1, groups), np.float32)}
+    if not refused:
+        assert evaluations(request, x) == samples + 2
+        return
+    with pytest.raises(InvalidRequest, match=rf"of {groups} groups are \d+ cells") as found:
+        evaluations(request, x)
+
+    assert found.value.pointer == "/params/samples"
+
+
 def test_too_many_groups_for_all_coalitions_are_refused_with_their_number(digits, digit_images):
     request = read_request({"method": "exact_shapley", "params": {"groups": "features"}})
     with pytest.raises(InvalidRequest, match=r"2\^64"):

@@ -9,8 +9,10 @@ import pytest
 from reference.games import bent_model, linear_model, shapley
 
 import explainers
+from explainers.asking.effort import ROUND_BYTES
 from explainers.errors import InvalidRequest
 from explainers.explainer import Place
+from explainers.methods.kernel_shap import PAIR_BYTES
 
 METHODS = ["exact_shapley", "kernel_shap", "shapley_sampling"]
 FEATURES = 8
@@ -98,10 +100,15 @@ def test_a_linear_model_is_explained_by_its_weights(method, params):
 def test_many_features_get_as_many_samples_as_they_need():
     w = np.random.default_rng(4).normal(size=400)
     x = np.random.default_rng(5).normal(size=(1, 400)).astype(np.float32)
-    found = explainers.explain(explainers.load(linear_model(w)), x, "kernel_shap", {"groups": "features"})
+    model = explainers.load(linear_model(w))
+    found = explainers.explain(model, x, "kernel_shap", {"groups": "features"})
+    # so many are drawn in several rounds
+    more = explainers.explain(model, x, "kernel_shap", {"groups": "features", "samples": 8000})
 
     np.testing.assert_allclose(found.attributions["input"], w * x, atol=1e-4)
+    np.testing.assert_allclose(more.attributions["input"], w * x, atol=1e-4)
     assert found.account.model_evaluations > 2048 + 2 * 400
+    assert 2 * ROUND_BYTES // (PAIR_BYTES * 400) < 8000 == more.account.per_item["samples"][0]
 
 
 def test_a_background_is_averaged_over(x):
