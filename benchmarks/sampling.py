@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,7 @@ from . import networks
 from .timing import in_turn
 
 SIZES = (8, 16, 32, 64, 128, 256)
-METHODS: dict[str, dict[str, Any]] = {
-    "rise": {"masks": 1},
-    "kernel_shap": {"segments": 16, "samples": 1},
-    "shapley_sampling": {"segments": 16, "samples": 1},
-}
+METHODS = ("rise", "kernel_shap", "shapley_sampling")
 
 
 def small_cnn() -> nn.Module:
@@ -38,23 +35,42 @@ def small_cnn() -> nn.Module:
     )  # fmt: skip
 
 
-CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int, int]] = {
-    "small CNN, 28 x 28": (small_cnn, (1, 28, 28), 8_000, 21),
-    "ResNet-18, 224 x 224": (networks.resnet18, (3, 224, 224), 256, 3),
+@dataclass(frozen=True)
+class Case:
+    """A network on images, and how it is asked: about so often in a round; short rounds are many, as a machine is seldom even."""
+
+    build: Callable[[], nn.Module]
+    shape: tuple[int, ...]
+    evaluations: int
+    times: int = 1
+    """How many times the rounds that are wanted."""
+    segments: int = 16
+
+    def params(self, method: str) -> dict[str, Any]:
+        """Return parameters that ask about as often as wanted; a permutation asks once per segment but the last."""
+        if method == "rise":
+            return {"masks": self.evaluations}
+        each = self.segments - 1 if method == "shapley_sampling" else 1
+        return {"segments": self.segments, "samples": max(8, self.evaluations // each // 2 * 2)}
+
+
+CASES = {
+    "small CNN, 28 x 28, 0.1 s": Case(small_cnn, (1, 28, 28), 8_000, times=3),
+    "small CNN, 28 x 28, 1 s": Case(small_cnn, (1, 28, 28), 80_000, segments=49),
+    "ResNet-18, 224 x 224": Case(networks.resnet18, (3, 224, 224), 256),
 }
-"""The network, its input, evaluations of a round, and rounds: short ones are many, as a machine is seldom even."""
 
 
-def rows(threads: int = 2) -> Iterator[dict[str, Any]]:
+def rows(threads: int = 2, rounds: int = 7) -> Iterator[dict[str, Any]]:
     """Yield one row per network and method: the ratio of evaluations per second, ours over bare."""
-    for name, (build, shape, count, rounds) in CASES.items():
-        proto = networks.to_onnx(networks.settle(build(), (2, *shape)), torch.zeros(1, *shape))
-        x = np.random.default_rng(0).random((1, *shape), np.float32)
+    for name, case in CASES.items():
+        proto = networks.to_onnx(networks.settle(case.build(), (2, *case.shape)), torch.zeros(1, *case.shape))
+        x = np.random.default_rng(0).random((1, *case.shape), np.float32)
         bare = Session(proto, threads=threads, spinning=True)
-        size = best_size(bare, x, count)
+        size = best_size(bare, x, case.evaluations)
         model = explainers.load(proto, {"inputs": {"input": {"kind": "image", "layout": "NCHW"}}})
         for method in METHODS:
-            ratio, ours = compare(model, bare, x, method, count, size, threads, rounds)
+            ratio, ours = compare(model, bare, x, method, case, size, threads, case.times * rounds)
             yield {
                 "network": name, "method": method, "ours / bare": ratio, "evaluations / s": ours, "bare's best batch": size,
             }  # fmt: skip
@@ -65,27 +81,20 @@ def rows(threads: int = 2) -> Iterator[dict[str, Any]]:
 
 
 def compare(
-    model: Any, bare: Session, x: Array, method: str, count: int, size: int, threads: int, rounds: int
+    model: Any, bare: Session, x: Array, method: str, case: Case, size: int, threads: int, rounds: int
 ) -> tuple[float, float]:
     """Return our evaluations per second over the bare ones', and ours, median over rounds in turn."""
     asked: list[int] = []
-    params = METHODS[method] | {
-        k: _number(method, count) for k in ("masks", "samples") if k in METHODS[method]
-    }
 
     def ours() -> None:
-        found = explainers.explain(model, x, method, params, target=3, threads=threads)
+        found = explainers.explain(model, x, method, case.params(method), target=3, threads=threads)
         asked.append(found.account.model_evaluations)
 
+    count = case.evaluations // size * size
     taken = in_turn({"ours": ours, "bare": partial(run_bare, bare, x, count, size)}, rounds)
     speeds = [n / s for n, s in zip(asked[1:], taken["ours"], strict=True)]
     ratios = [v / (count / s) for v, s in zip(speeds, taken["bare"], strict=True)]
     return statistics.median(ratios), statistics.median(speeds)
-
-
-def _number(method: str, count: int) -> int:
-    """Return the samples that ask about `count` times; a permutation asks once per group."""
-    return max(8, count // 15 // 2 * 2) if method == "shapley_sampling" else count
 
 
 def run_bare(session: Session, x: Array, count: int, size: int) -> None:

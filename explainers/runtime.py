@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 # from release 1.29 on, building a session writes a device id below the home folder unless this is set before the import
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.pop("ORT_LOAD_CONFIG_FROM_MODEL", None)
-
-from typing import Any
 
 import numpy as np
 import onnx

@@ -69,10 +69,11 @@ def spread(run: Run, planned: int) -> None:
 
 
 def weights(model: Model) -> int:
-    """Return the bytes of a model's weights."""
+    """Return the bytes of a model's weights, be they tensors, in files or not, or attributes as those of trees."""
     from ..graph.weights import size
 
-    return sum(size(t) for t in model.proto.graph.initializer)
+    tensors = sum(size(t) for t in model.proto.graph.initializer)
+    return tensors if tensors > LANE_WEIGHTS else max(tensors, model.proto.ByteSize())
 
 
 def shared_out(place: Place, planned: int, heavy: int) -> tuple[Place, int]:

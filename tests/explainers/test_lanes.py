@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+import onnx.helper
 import pytest
 
 import explainers
 from explainers.asking.blocks import Asker
-from explainers.asking.lanes import LANE_WEIGHTS, MOST_LANES, shared_out
+from explainers.asking.lanes import LANE_WEIGHTS, MOST_LANES, shared_out, weights
 from explainers.asking.sizes import WORTH_TIMING, candidates, fastest
 from explainers.errors import ResourceLimit
 from explainers.explainer import Place
@@ -156,6 +157,16 @@ def test_all_lanes_together_hold_no_more_weights_than_allowed():
     fitting = LANE_WEIGHTS // 2
     assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting)[1] == 2
     assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting + 1)[1] == 1
+
+
+def test_the_weights_of_trees_count_though_they_are_attributes(digits):
+    heavy = onnx.helper.make_tensor("a", onnx.TensorProto.FLOAT, [1 << 18], bytes(1 << 20), raw=True)
+    node = onnx.helper.make_node("Constant", [], ["unused"], value=heavy)
+    model = onnx.ModelProto()
+    model.CopyFrom(digits.proto)
+    model.graph.node.append(node)
+
+    assert weights(explainers.load(model)) - weights(digits) == pytest.approx(1 << 20, rel=1e-3)
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
