@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROUND_BYTES = 1 << 24
 """What is drawn for one round: coalitions, or the cells of masks."""
+MOST_CELLS = 1 << 27
+"""Coalitions times groups that are held at a time: those of a regression, or of one order of the groups and its reverse."""
 
 
 class BudgetParams(Params):
@@ -110,6 +112,16 @@ class Effort:
             _once(
                 run, "the tolerance was not reached; see the account's standard_error, and take more samples"
             )
+
+
+def refuse_large(coalitions: int, groups: int, pointer: str) -> None:
+    """Refuse so many coalitions of so many groups at a time where memory would not hold them."""
+    if coalitions * groups > MOST_CELLS:
+        raise InvalidRequest(
+            f"{coalitions} coalitions of {groups} groups are held at a time, {coalitions * groups} cells; the limit is "
+            f"{MOST_CELLS}: take fewer groups or samples",
+            pointer=pointer,
+        )
 
 
 class Mean:

@@ -15,7 +15,7 @@ from ..types import Array, Arrays
 from .blocks import Asker, asked_about
 from .coalitions import Game
 from .covers import Copies, as_type
-from .effort import Effort
+from .effort import Effort, refuse_large
 from .fills import background_rows, check_names, covers_of, of_one_kind, rows_of, typed
 from .groups import GroupParams, Groups, find_groups, gather, groups_of
 from .quartiles import Column, columns, neighbours
@@ -60,6 +60,7 @@ def _check(params: LimeParams, count: int) -> None:
             f"{count} segments are more than a linear model is fitted on ({MOST_SEGMENTS}); take 'grid' or 'slic'",
             pointer="/params/segments",
         )
+    refuse_large(params.samples, count, "/params/samples")
     if params.alpha == 0 and params.samples <= count:
         raise InvalidRequest(
             f"without a penalty {params.samples} samples do not determine {count} weights; take more samples than segments, "

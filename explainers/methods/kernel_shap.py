@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
-from ..asking.effort import ROUND_BYTES, Effort, EffortParams
+from ..asking.effort import ROUND_BYTES, Effort, EffortParams, refuse_large
 from ..asking.shapley import Regression, draw_pairs, of_size, size_weights, whole_sizes
 from ..errors import InvalidRequest
 from ..registry import method
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..run import Run
 
 MOST_SAMPLES = 200_000
-MOST_CELLS = 1 << 27
-"""Samples times groups: what the regression holds, and what bounds its own time."""
 PAIR_BYTES = 16
 """What drawing a pair of coalitions takes for each group."""
 PER_GROUP = 8
@@ -49,12 +47,7 @@ def _samples(params: KernelShapParams, count: int) -> int:
             f"{wanted} samples do not determine the values of {count} groups; take {PER_GROUP * count} or more, or fewer groups",
             pointer="/params/samples",
         )
-    if wanted * count > MOST_CELLS:
-        raise InvalidRequest(
-            f"{wanted} samples of {count} groups are {wanted * count} cells for the regression; the limit is {MOST_CELLS}: "
-            "take fewer groups or samples, or shapley_sampling, which needs no regression",
-            pointer="/params/samples",
-        )
+    refuse_large(wanted, count, "/params/samples")
     return int(wanted)
 
 

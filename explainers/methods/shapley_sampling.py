@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..asking.coalitions import CoalitionParams, Game, shared_out, sizes
-from ..asking.effort import ROUND_BYTES, Effort, EffortParams, Mean, warn_of_few
+from ..asking.effort import ROUND_BYTES, Effort, EffortParams, Mean, refuse_large, warn_of_few
 from ..asking.shapley import marginals, prefixes
 from ..registry import method
 from ..types import Array, Arrays
@@ -37,6 +37,7 @@ class ShapleySamplingParams(CoalitionParams, EffortParams):
 
 def _evaluations(params: ShapleySamplingParams, shapes: Mapping[str, Sequence[int]]) -> int:
     count, rows = sizes(params, shapes)
+    refuse_large(2 * (count + 1), count, "/params/segments")
     asked = min(params.samples * max(count - 1, 0), 2 ** min(count, 60) - 2) * rows + rows
     return int(min(asked, params.budget or asked)) + 1
 
@@ -56,7 +57,7 @@ def _explained(game: Game, params: ShapleySamplingParams, rng: np.random.Generat
     """Return one item's values and their standard errors; an order and its reverse are one observation."""
     count = game.groups.count
     each = max(count - 1, 1) * game.rows
-    most = max(2 * LEAST, ROUND_BYTES // (count * (count + 1)))
+    most = max(2, ROUND_BYTES // (count * (count + 1)))
     effort = Effort(params, params.samples, each, 1 + game.rows, LEAST, 2 * LEAST, most)
     sums = Mean()
     for samples in effort.rounds():

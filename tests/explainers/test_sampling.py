@@ -214,10 +214,26 @@ def test_a_regression_too_large_for_memory_is_refused_with_its_size(samples, ref
     if not refused:
         assert evaluations(request, x) == samples + 2
         return
-    with pytest.raises(InvalidRequest, match=rf"of {groups} groups are \d+ cells") as found:
+    with pytest.raises(InvalidRequest, match=rf"of {groups} groups are held at a time, \d+ cells") as found:
         evaluations(request, x)
 
     assert found.value.pointer == "/params/samples"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "values", "pointer"),
+    [
+        ("lime", {"segments": "features", "samples": 100_000}, 2000, "/params/samples"),
+        ("shapley_sampling", {"groups": "features", "samples": 8}, 9000, "/params/segments"),
+    ],
+)
+def test_coalitions_that_memory_does_not_hold_are_refused_with_their_number(method, params, values, pointer):
+    request = read_request({"method": method, "params": params})
+    with pytest.raises(InvalidRequest, match="cells; the limit is 134217728") as found:
+        evaluations(request, {"input": np.zeros((1, values), np.float32)})
+
+    assert found.value.pointer == pointer
+    assert evaluations(request, {"input": np.zeros((1, values // 2), np.float32)})
 
 
 def test_too_many_groups_for_all_coalitions_are_refused_with_their_number(digits, digit_images):
