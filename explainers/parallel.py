@@ -22,8 +22,10 @@ def cuts(count: int, most: int, lanes: int) -> list[tuple[int, int]]:
 def tapered(count: int, most: int, lanes: int, least: int) -> list[tuple[int, int]]:
     """Cut rows into parts of at most `most` that become fewer rows towards the end, so that all lanes end together.
 
-    All but those of `most` and the last one are multiples of `least`.
+    All but those of `most` and the last one are multiples of `least`. For one lane they are all alike.
     """
+    if lanes < 2:
+        return cuts(count, most, lanes)
     parts, begin = [], 0
     while begin < count:
         share = -(-(count - begin) // (2 * lanes))
@@ -47,48 +49,75 @@ def in_order(work: Callable[[T], R], parts: Sequence[T], workers: int) -> Iterat
         try:
             for _ in range(others):
                 pool.submit(line.serve)
-            for found in line.found:
+            for at in range(len(parts)):
                 # a caller that waits would cost each part a change of threads
-                while not found.done() and line.next_one(wait=False):
+                while not line.done(at) and line.next_one():
                     pass
-                yield found.result()
-                line.room.release()
+                yield line.take(at)
+                if line.make_room():
+                    pool.submit(line.serve)
         finally:
-            line.close(others)
+            line.close()
 
 
 class _Line(Generic[T, R]):
     """Parts in line for several threads, and what is found of each; at most `ahead` are begun and not yet taken."""
 
     def __init__(self, work: Callable[[T], R], parts: Sequence[T], ahead: int) -> None:
-        self.found: list[Future[R]] = [Future() for _ in parts]
-        self.room = threading.Semaphore(ahead)
-        self._work, self._parts = work, parts
-        self._begun = 0
+        self._work, self._parts, self._ahead = work, parts, ahead
+        self._found: dict[int, Future[R]] = {}
+        """What is begun, or waited for, and not yet taken."""
+        self._begun = self._taken = self._home = 0
         self._lock = threading.Lock()
 
     def serve(self) -> None:
-        """Work on parts until there are no more."""
-        while self.next_one(wait=True):
+        """Work on parts until there is none, or no room for what is found; never wait for room: nobody might make it."""
+        while self.next_one():
             pass
-
-    def next_one(self, *, wait: bool) -> bool:
-        """Work on the next part and say that there was one; without waiting, only where there is room for it."""
-        if not self.room.acquire(blocking=wait):
-            return False
         with self._lock:
-            at, self._begun = self._begun, self._begun + 1
-        if at >= len(self._parts):
-            self.room.release()
-            return False
+            self._home += 1
+
+    def next_one(self) -> bool:
+        """Work on the next part, if there is one and room for what is found, and say so."""
+        with self._lock:
+            at = self._begun
+            if at >= min(len(self._parts), self._taken + self._ahead):
+                return False
+            self._begun += 1
+            found = self._found.setdefault(at, Future())
         try:
-            self.found[at].set_result(self._work(self._parts[at]))
-        except BaseException as e:  # noqa: BLE001  whoever takes the part raises it
-            self.found[at].set_exception(e)
+            found.set_result(self._work(self._parts[at]))
+        except BaseException as e:
+            found.set_exception(e)
+            if not isinstance(e, Exception):
+                raise
+        finally:
+            # what is raised holds this frame, and would hold itself
+            del found
         return True
 
-    def close(self, waiting: int) -> None:
-        """Begin no further part, and send home the threads that wait for room."""
+    def done(self, at: int) -> bool:
+        """Say whether a part has been worked on."""
+        with self._lock:
+            return self._found.setdefault(at, Future()).done()
+
+    def take(self, at: int) -> R:
+        """Wait for what is found of a part, and return or raise it; it is not kept."""
+        result = self._found[at].result()
+        with self._lock:
+            del self._found[at]
+        return result
+
+    def make_room(self) -> bool:
+        """Make room for one more part, and say whether a thread that went home may come again."""
+        with self._lock:
+            self._taken += 1
+            wanted = bool(self._home) and self._begun < len(self._parts)
+            self._home -= wanted
+            return wanted
+
+    def close(self) -> None:
+        """Begin no further part."""
         with self._lock:
             self._begun = len(self._parts)
-        self.room.release(waiting)
+            self._found.clear()

@@ -119,7 +119,7 @@ def refuse_large(coalitions: int, groups: int, pointer: str) -> None:
     if coalitions * groups > MOST_CELLS:
         raise InvalidRequest(
             f"{coalitions} coalitions of {groups} groups are held at a time, {coalitions * groups} cells; the limit is "
-            f"{MOST_CELLS}: take fewer groups or samples",
+            f"{MOST_CELLS}: take fewer groups" + " or samples" * pointer.endswith("samples"),
             pointer=pointer,
         )
 

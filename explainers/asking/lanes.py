@@ -80,8 +80,14 @@ def shared_out(place: Place, planned: int, heavy: int) -> tuple[Place, int]:
     """Return where each lane runs and how many there are: one, at the place itself, where more would not pay."""
     cores = len(os.sched_getaffinity(0))
     threads = min(place.threads or cores, cores)
-    count = min(threads, MOST_LANES, LANE_WEIGHTS // max(heavy, 1))
+    count, each = split(threads, min(MOST_LANES, LANE_WEIGHTS // max(heavy, 1)))
     if place.provider != "cpu" or planned < WORTH_TIMING or count < 2:
         return place, 1
-    each = threads // count
     return replace(place, threads=each, spinning=place.spinning and each > 1, lanes=count), count
+
+
+def split(threads: int, most: int) -> tuple[int, int]:
+    """Return how many lanes leave the fewest threads over, as many as can be of these, and the threads of each."""
+    lanes = range(2, min(threads, most) + 1)
+    count = max(lanes, key=lambda n: (threads // n * n, n), default=1)
+    return count, threads // count

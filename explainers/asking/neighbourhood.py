@@ -60,7 +60,7 @@ def _check(params: LimeParams, count: int) -> None:
             f"{count} segments are more than a linear model is fitted on ({MOST_SEGMENTS}); take 'grid' or 'slic'",
             pointer="/params/segments",
         )
-    refuse_large(params.samples, count, "/params/samples")
+    refuse_large(min(params.samples, params.budget or params.samples), count, "/params/samples")
     if params.alpha == 0 and params.samples <= count:
         raise InvalidRequest(
             f"without a penalty {params.samples} samples do not determine {count} weights; take more samples than segments, "

@@ -47,7 +47,7 @@ def _samples(params: KernelShapParams, count: int) -> int:
             f"{wanted} samples do not determine the values of {count} groups; take {PER_GROUP * count} or more, or fewer groups",
             pointer="/params/samples",
         )
-    refuse_large(wanted, count, "/params/samples")
+    refuse_large(min(wanted, params.budget or wanted), count, "/params/samples")
     return int(wanted)
 
 
@@ -74,7 +74,7 @@ def _explained(game: Game, params: KernelShapParams, rng: np.random.Generator) -
     if count == 1:
         return np.array([game.whole - game.nothing]), np.zeros(1)
     least = PER_GROUP * count
-    most = max(2 * ROUND_BYTES // (PAIR_BYTES * count), 2)
+    most = 2 * max(1, ROUND_BYTES // (PAIR_BYTES * count))
     effort = Effort(params, _samples(params, count), game.rows, 1 + game.rows, least, 2 * least, most)
     # whole sizes are asked whole: where the time is short, no more than there must be
     whole = whole_sizes(count, effort.paid if params.seconds is None else min(least, effort.paid))

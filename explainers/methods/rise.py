@@ -106,7 +106,7 @@ def _explained(asker: Asker, params: RiseParams, item: int, names: list[str]) ->
         else {n: Veil.of(run, params, n, item) for n in names}
     )
     most = min(veil.masks.at_once for veil in veils.values())
-    effort = Effort(params, params.masks, len(veils), 0, LEAST, 256, max(LEAST, most))
+    effort = Effort(params, params.masks, len(veils), 0, LEAST, 256, max(1, most))
     maps = {n: WeightedScores(v.shape, params.keep) for n, v in veils.items()}
     rng = run.rng()
     for number in effort.rounds():

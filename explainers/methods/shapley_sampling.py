@@ -57,7 +57,8 @@ def _explained(game: Game, params: ShapleySamplingParams, rng: np.random.Generat
     """Return one item's values and their standard errors; an order and its reverse are one observation."""
     count = game.groups.count
     each = max(count - 1, 1) * game.rows
-    most = max(2, ROUND_BYTES // (count * (count + 1)))
+    # an order and its reverse belong together
+    most = 2 * max(1, ROUND_BYTES // (2 * count * (count + 1)))
     effort = Effort(params, params.samples, each, 1 + game.rows, LEAST, 2 * LEAST, most)
     sums = Mean()
     for samples in effort.rounds():

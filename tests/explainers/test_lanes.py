@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
+import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ import pytest
 
 import explainers
 from explainers.asking.blocks import Asker
-from explainers.asking.lanes import LANE_WEIGHTS, MOST_LANES, shared_out, weights
+from explainers.asking.lanes import LANE_WEIGHTS, MOST_LANES, shared_out, split, weights
 from explainers.asking.sizes import WORTH_TIMING, candidates, fastest
 from explainers.errors import ResourceLimit
 from explainers.explainer import Place
@@ -100,6 +103,46 @@ def test_what_the_work_raises_is_raised_and_its_threads_end():
     assert threading.active_count() == before
 
 
+def test_an_interrupt_in_the_callers_part_is_raised_at_once():
+    caller, begun = threading.get_ident(), []
+
+    def work(i):
+        begun.append(i)
+        if threading.get_ident() == caller:
+            raise KeyboardInterrupt
+        time.sleep(0.2)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(in_order(work, range(10), 2))
+    assert len(begun) <= 3
+
+
+def test_what_is_found_is_not_kept_once_it_is_taken():
+    found, alive = [], []
+
+    class Thing:
+        pass
+
+    for thing in in_order(lambda _: Thing(), range(50), 2):
+        found.append(weakref.ref(thing))
+        del thing
+        alive.append(sum(ref() is not None for ref in found))
+    assert max(alive) <= 2
+
+
+UNFINISHED = """
+import time
+from explainers.parallel import in_order
+parts = in_order(lambda i: time.sleep(0.01), range(1000), 3)
+next(parts)
+time.sleep(0.2)
+"""
+
+
+def test_a_process_ends_though_parts_are_left():
+    subprocess.run([sys.executable, "-c", UNFINISHED], check=True, timeout=30)
+
+
 @pytest.mark.parametrize("count", [0, 1, 7, 31, 64, 257, 8000])
 @pytest.mark.parametrize("lanes", [1, 2, 8])
 def test_parts_cover_all_rows_and_are_as_many_for_each_lane(count, lanes):
@@ -114,7 +157,7 @@ def test_parts_cover_all_rows_and_are_as_many_for_each_lane(count, lanes):
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 31, 64, 257, 8000])
-@pytest.mark.parametrize("lanes", [1, 2, 8])
+@pytest.mark.parametrize("lanes", [2, 8])
 def test_tapered_parts_cover_all_rows_and_grow_smaller_towards_the_end(count, lanes):
     parts = tapered(count, 320, lanes, 32)
     sizes = [e - b for b, e in parts]
@@ -150,6 +193,19 @@ def test_each_lane_has_its_share_of_the_threads():
 )
 def test_one_lane_at_the_place_itself_where_more_would_not_pay(place, planned, heavy):
     assert shared_out(place, planned, heavy) == (place, 1)
+
+
+def test_one_lane_has_parts_of_one_size():
+    assert tapered(500, 256, 1, 32) == cuts(500, 256, 1)
+
+
+@pytest.mark.parametrize("most", [2, 8])
+@pytest.mark.parametrize("threads", range(1, 65))
+def test_lanes_leave_few_threads_over(threads, most):
+    count, each = split(threads, most)
+
+    assert min(threads, 2) <= count <= most
+    assert threads - count * each <= max(1, threads / 8)
 
 
 @several

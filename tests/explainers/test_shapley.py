@@ -111,6 +111,17 @@ def test_many_features_get_as_many_samples_as_they_need():
     assert 2 * ROUND_BYTES // (PAIR_BYTES * 400) < 8000 == more.account.per_item["samples"][0]
 
 
+def test_no_permutation_is_lost_between_rounds():
+    w = np.random.default_rng(4).normal(size=1500)
+    model = explainers.load(linear_model(w))
+    params = {"groups": "features", "samples": 16}
+    found = explainers.explain(model, np.ones((1, 1500), np.float32), "shapley_sampling", params)
+
+    np.testing.assert_allclose(found.attributions["input"][0], w, atol=1e-3)
+    # an order and its reverse share the whole and nothing, which are asked once
+    assert found.account.model_evaluations == 2 + 16 * 1499
+
+
 def test_a_background_is_averaged_over(x):
     w = np.random.default_rng(2).normal(size=FEATURES)
     rows = np.random.default_rng(4).normal(size=(7, FEATURES))
