@@ -54,8 +54,6 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     driven: Rows | None = None
     """The compiled graph that a driven method explains with: it says what the explained score is."""
-    lanes: int = 1
-    """How many batches of the deployed model run side by side; set before it is first asked, as is the place then."""
     told: Told | None = None
     """Set by a method whose results are no items of the inputs."""
 
@@ -189,7 +187,7 @@ class Run:
 
     def evaluate(self, feeds: Feeds) -> Array:
         """Run the deployed model on any number of rows and return the explained tensor, rows first."""
-        found = self.answers(feeds, self.lanes)
+        found = self.answers(feeds, self.place.lanes)
         self.evaluations += self.rows_in(feeds)
         return found
 
@@ -216,7 +214,7 @@ class Run:
     def model_outputs(self) -> Arrays:
         """Return what the deployed model answers to the unperturbed items."""
         session = self.model.forward(self.one, self.place)
-        parts = list(self.in_batches(self.inputs, session.run, self.lanes))
+        parts = list(self.in_batches(self.inputs, session.run, self.place.lanes))
         return {f"output.{n}": a for n, a in self.join(parts).items()}
 
     # ---- compiled explanations

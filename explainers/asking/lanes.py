@@ -46,13 +46,13 @@ class Lanes:
         """Return the lanes for so many evaluations of a run's model, with the batch of most evaluations per second."""
         row = sum(run.of_item(run.inputs[n], n, 0).nbytes for n in run.explained_inputs)
         fits = max(1, BLOCK_BYTES // max(row, 1))
-        most = max(1, min(fits, run.batch) // run.lanes)
+        most = max(1, min(fits, run.batch) // run.place.lanes)
         usual = min(most, USUAL_ROWS)
         if not run.together:
-            return cls(run.lanes, 1, min(max(1, fits // run.lanes), USUAL_ROWS))
+            return cls(run.place.lanes, 1, min(max(1, fits // run.place.lanes), USUAL_ROWS))
         batch = best_size(run, most, usual, planned) if planned >= WORTH_TIMING else usual
         # small rows are made many at a time, and run in batches of the best size
-        return cls(run.lanes, batch, batch * max(1, CACHED_BYTES // max(batch * row, 1)))
+        return cls(run.place.lanes, batch, batch * max(1, CACHED_BYTES // max(batch * row, 1)))
 
 
 def spread(run: Run, planned: int) -> None:
@@ -60,12 +60,11 @@ def spread(run: Run, planned: int) -> None:
 
     The run's own place changes before it has a session, so that there is one; what is too large to run side by side keeps it.
     """
-    place, count = shared_out(run.place, planned, heavy=weights(run.model))
-    if count > 1:
-        own, run.place = run.place, place
-        if run.room < count:
-            run.place, count = own, 1
-    run.lanes = count
+    own, place = run.place, shared_out(run.place, planned, heavy=weights(run.model))
+    if place.lanes > 1:
+        run.place = place
+        if run.room < place.lanes:
+            run.place = own
 
 
 def weights(model: Model) -> int:
@@ -76,14 +75,14 @@ def weights(model: Model) -> int:
     return tensors if tensors > LANE_WEIGHTS else max(tensors, model.proto.ByteSize())
 
 
-def shared_out(place: Place, planned: int, heavy: int) -> tuple[Place, int]:
-    """Return where each lane runs and how many there are: one, at the place itself, where more would not pay."""
+def shared_out(place: Place, planned: int, heavy: int) -> Place:
+    """Return where lanes run: one, at the place itself, where more would not pay."""
     cores = len(os.sched_getaffinity(0))
     threads = min(place.threads or cores, cores)
     count, each = split(threads, min(MOST_LANES, LANE_WEIGHTS // max(heavy, 1)))
     if place.provider != "cpu" or planned < WORTH_TIMING or count < 2:
-        return place, 1
-    return replace(place, threads=each, spinning=place.spinning and each > 1, lanes=count), count
+        return place
+    return replace(place, threads=each, spinning=place.spinning and each > 1, lanes=count)
 
 
 def split(threads: int, most: int) -> tuple[int, int]:

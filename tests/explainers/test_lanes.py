@@ -53,13 +53,12 @@ def run_of(model, images, place=Place(), kind=Run):  # noqa: B008  a place does 
 
 @several
 def test_each_lane_has_its_share_of_the_threads():
-    place, count = shared_out(Place(threads=CORES), WORTH_TIMING, 0)
+    place = shared_out(Place(threads=CORES), WORTH_TIMING, 0)
 
-    assert 2 <= count <= MOST_LANES
-    assert CORES // 2 < count * place.threads <= CORES
-    assert place.lanes == count
+    assert 2 <= place.lanes <= MOST_LANES
+    assert CORES // 2 < place.lanes * place.threads <= CORES
     # more threads than cores are no more lanes
-    assert shared_out(Place(threads=4 * CORES), WORTH_TIMING, 0) == (place, count)
+    assert shared_out(Place(threads=4 * CORES), WORTH_TIMING, 0) == place
 
 
 @pytest.mark.parametrize(
@@ -72,7 +71,7 @@ def test_each_lane_has_its_share_of_the_threads():
     ],
 )
 def test_one_lane_at_the_place_itself_where_more_would_not_pay(place, planned, heavy):
-    assert shared_out(place, planned, heavy) == (place, 1)
+    assert shared_out(place, planned, heavy) == place
 
 
 @pytest.mark.parametrize("most", [2, 8])
@@ -87,8 +86,8 @@ def test_lanes_leave_few_threads_over(threads, most):
 @several
 def test_all_lanes_together_hold_no_more_weights_than_allowed():
     fitting = LANE_WEIGHTS // 2
-    assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting)[1] == 2
-    assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting + 1)[1] == 1
+    assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting).lanes == 2
+    assert shared_out(Place(threads=CORES), WORTH_TIMING, fitting + 1).lanes == 1
 
 
 def test_the_weights_of_trees_count_though_they_are_attributes(digits):
