@@ -58,87 +58,112 @@ def size_weights(count: int) -> Array:
     return np.asarray(weight / weight.sum())
 
 
+ROWS = 2048
+"""Coalitions that are worked on at a time, so that they stay in the processor's cache."""
+
+
 @dataclass
 class Regression:
     """A weighted regression of worth on membership, forced through nothing and everything: whole sizes and drawn pairs.
 
     Sizes s and n - s are taken whole from the outside in while they cost less than drawing would; the rest is drawn in
-    pairs of a coalition and its complement, each pair one observation of the drawn part of the sums.
+    pairs of a coalition and its complement, each pair one observation of the drawn part of the sums. Of a coalition z only
+    the signs h = 2z - 1 enter the moments: the rest, the same for all groups, the constraint takes away. A pair is thus one
+    row h, with the worth of z less that of its complement.
     """
 
     count: int
     nothing: float
     whole: float
     drawn_weight: float = 0.0
-    pairs: list[Array] = field(default_factory=list)
-    """Per drawn pair: its coalition."""
-    worth: list[Array] = field(default_factory=list)
-    """Per drawn pair: the worth of the coalition and of its complement."""
-    fixed: list[tuple[Array, Array, float]] = field(default_factory=list)
-    """Coalitions taken whole, their worth, and the weight of each."""
+    pairs: list[tuple[Array, Array]] = field(default_factory=list)
+    """Drawn coalitions, and the worth of each less that of its complement."""
+    alone: float = 0.0
+    """The part of the coalitions taken whole, by weight, that a group is in."""
+    together: float = 0.0
+    """The part that two groups are in."""
+    moment: Array = field(init=False)
+    """The moment of signs and worth in the coalitions taken whole."""
+
+    def __post_init__(self) -> None:
+        self.moment = np.zeros(self.count)
 
     def take(self, members: Array, worth: Array) -> None:
         """Add all coalitions of one size."""
         size = int(members[0].sum())
-        share = size_weights(self.count)[size - 1] / math.comb(self.count, size)
-        self.fixed.append((members, worth, float(share)))
+        share = float(size_weights(self.count)[size - 1])
+        self.alone += share * size / self.count
+        self.together += share * size * (size - 1) / (self.count * (self.count - 1))
+        for h, v in _signs(members, worth - self.nothing):
+            self.moment += v @ h * (share / len(members) / 2)
 
     def draw(self, members: Array, here: Array, there: Array) -> None:
         """Add drawn coalitions, with the worth of each and of its complement."""
-        self.pairs.append(members)
-        self.worth.append(np.stack([here, there], 1))
+        self.pairs.append((members, here - there))
 
     def values(self) -> tuple[Array, Array]:
         """Return the Shapley values and their standard errors."""
-        gram, moment = self._sums()
+        n, products, moment = self._sums()
+        # (zz' + (1 - z)(1 - z)') / 2 = (hh' + 11') / 4
+        weight = self.drawn_weight / 4 / max(n, 1)
+        gram = weight * (products + n) + self.together
+        gram.flat[:: self.count + 1] += self.alone - self.together
         inverse = np.linalg.pinv(gram, hermitian=True)
         one = inverse.sum(1)
         # the constraint is kept by moving along what it costs least
-        free = inverse @ moment
+        free = inverse @ (self.moment + weight * moment)
         found = free + one * (self.whole - self.nothing - free.sum()) / one.sum()
         project = inverse - np.outer(one, one) / one.sum()
-        return found, self._errors(found, project)
-
-    def _sums(self) -> tuple[Array, Array]:
-        gram, moment = np.zeros((self.count, self.count)), np.zeros(self.count)
-        for members, v, weight in self._parts():
-            z = members.astype(np.float64)
-            gram += weight * z.T @ z
-            moment += weight * z.T @ (v - self.nothing)
-        return gram, moment
-
-    def _parts(self) -> Iterator[tuple[Array, Array, float]]:
-        yield from self.fixed
-        if self.pairs:
-            z, v = np.concatenate(self.pairs), np.concatenate(self.worth)
-            weight = self.drawn_weight / (2 * len(z))
-            yield z, v[:, 0], weight
-            yield ~z, v[:, 1], weight
-
-    def _errors(self, found: Array, project: Array) -> Array:
-        """Return the sandwich's errors: how the drawn pairs' residual moments vary, carried through the solution."""
-        if not self.pairs:
-            return np.zeros(self.count)
-        z, v = np.concatenate(self.pairs), np.concatenate(self.worth)
-        n = len(z)
-        here, there = z.astype(np.float64), (~z).astype(np.float64)
-        moved = here * (v[:, 0] - self.nothing - here @ found)[:, None]
-        moved += there * (v[:, 1] - self.nothing - there @ found)[:, None]
-        moved = (moved - moved.mean(0)) @ project * (self.drawn_weight / 2)
+        if not n:
+            return found, np.zeros(self.count)
         # what the drawn pairs alone determine of the fit costs them degrees of freedom
-        gram = (here.T @ here + there.T @ there) * (self.drawn_weight / (2 * n))
-        spare = max(n - 1 - float((project * gram).sum()), 1.0)
-        out: Array = np.sqrt((moved**2).sum(0) / spare / n)
+        spare = max(n - 1 - weight * float((project * products).sum()), 1.0)
+        mean = (moment - products @ found) / n
+        squares = self._squares(found, mean, project * (self.drawn_weight / 4))
+        return found, np.sqrt(squares / spare / n)
+
+    def _sums(self) -> tuple[int, Array, Array]:
+        """Return how many pairs are drawn, the products of their signs, and the moment of signs and worth."""
+        n, products, moment = 0, np.zeros((self.count, self.count)), np.zeros(self.count)
+        for members, apart in self.pairs:
+            n += len(members)
+            # single precision counts so few exactly
+            for h, v in _signs(members, apart, np.float32):
+                products += h.T @ h
+                moment += v @ h
+        return n, products, moment
+
+    def _squares(self, found: Array, mean: Array, carry: Array) -> Array:
+        """Return the sandwich's sums of squares: the drawn pairs' residual moments about their mean, carried through."""
+        out, middle = np.zeros(self.count), mean @ carry
+        for members, apart in self.pairs:
+            for h, v in _signs(members, apart):
+                moved = h @ carry
+                moved *= (v - h @ found)[:, None]
+                moved -= middle
+                out += np.einsum("ij,ij->j", moved, moved)
         return out
+
+
+def _signs(members: Array, worth: Array, kind: type = np.float64) -> Iterator[tuple[Array, Array]]:
+    """Yield coalitions in blocks of rows, 1 for a member and -1 for the others, with the worth of each."""
+    for at in range(0, len(members), ROWS):
+        h: Array = members[at : at + ROWS].astype(kind)
+        h *= 2
+        h -= 1
+        yield h, worth[at : at + ROWS]
 
 
 def draw_pairs(rng: np.random.Generator, count: int, sizes: Array, number: int) -> Array:
     """Draw coalitions by the Shapley kernel among these sizes; a complement belongs to each."""
     weight = size_weights(count)[sizes - 1]
     size = rng.choice(sizes, number, p=weight / weight.sum())
-    order = rng.random((number, count)).argsort(1)
     members = np.empty((number, count), bool)
-    np.put_along_axis(members, order, np.arange(count) < size[:, None], 1)
+    for at in range(0, number, ROWS):
+        block = members[at : at + ROWS]
+        lots = rng.random(block.shape)
+        # the groups with the smallest lots are in
+        np.less(lots, np.take_along_axis(np.sort(lots, 1), size[at : at + ROWS, None], 1), out=block)
     return members
 
 
