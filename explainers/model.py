@@ -17,8 +17,10 @@ from .batching import Batching, decide
 from .describe import batch_axis, describe, spec
 from .errors import ExplainError
 from .explainer import Explainer, Place
+from .front import Front
 from .graph.build import Dims, dimensions
 from .graph.explanation import Head, emit, find_target
+from .graph.front import put_to, with_outputs
 from .graph.limits import Limits
 from .graph.load import read
 from .graph.passes.free_batch import free_batch
@@ -155,12 +157,20 @@ class Model:
         variant = "freed" if batching == "freed" else "as-is"
         return self._shelf.get(
             ("forward", variant, extra, place),
-            lambda: self._build(_with_outputs(self.source(batching), extra), place),
+            lambda: self._build(with_outputs(self.source(batching), extra), place),
         )
 
     def forward(self, feeds: Feeds, place: Place, extra: tuple[str, ...] = ()) -> Session:
         """Return a session of the deployed model, with inner tensors among its outputs if asked."""
         return self._forward(self.batching(feeds, place), place, extra)
+
+    def fronted(self, feeds: Feeds, place: Place, front: Front, explained: str) -> Session:
+        """Return a session of the deployed model behind a front, with a tensor among its outputs."""
+        batching = self.batching(feeds, place)
+        return self._shelf.get(
+            ("fronted", batching, front.name, explained, place),
+            lambda: self._build(put_to(with_outputs(self.source(batching), (explained,)), front), place),
+        )
 
     def explainer(
         self, request: Request, output: str, head: Head, feeds: Feeds, place: Place, *, batched: bool
@@ -279,14 +289,3 @@ class Model:
     def _build(self, proto: onnx.ModelProto, place: Place) -> Session:
         self.builds += 1
         return Session(proto, place.provider, place.threads, spinning=place.spinning, lanes=place.lanes)
-
-
-def _with_outputs(proto: onnx.ModelProto, extra: tuple[str, ...]) -> onnx.ModelProto:
-    """Return the model with inner tensors among its outputs; their types are the runtime's to infer."""
-    if not extra:
-        return proto
-    out = onnx.ModelProto()
-    out.CopyFrom(proto)
-    there = {o.name for o in out.graph.output}
-    out.graph.output.extend(onnx.ValueInfoProto(name=n) for n in extra if n not in there)
-    return out

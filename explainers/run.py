@@ -179,9 +179,9 @@ class Run:
         extra = () if self.explained in self.model.outputs else (self.explained,)
         return self.model.forward(self.one, self.place, extra)
 
-    def answers(self, feeds: Feeds, lanes: int = 1) -> Array:
+    def answers(self, feeds: Feeds, lanes: int = 1, session: Session | None = None) -> Array:
         """Return the explained tensor for any number of rows, rows first; safe beside other threads, and not counted."""
-        name, session = self.explained, self.session
+        name, session = self.explained, session or self.session
         parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]), lanes)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import finite
+from .. import finite, itemwise
 from ..errors import ResourceLimit
+from ..front import Front
 from ..layout import Shapes
 from ..parallel import in_order, tapered
 from ..registry import Params, find
 from ..types import Array, Arrays
 from ..words import asked_for
 from .alone import ALONE
-from .lanes import USUAL_ROWS, Lanes, spread
+from .lanes import USUAL_ROWS, Lanes, spread, weights
 
 if TYPE_CHECKING:
     from ..run import Run
+    from ..runtime import Session
 
 Make = Callable[[int, int], Arrays]
 """Makes rows `begin` to `end` of the changed inputs, rows first."""
 Show = Callable[[Array, Array], Arrays]
 """Makes copies, told their numbers and which of the rows each one shows."""
 MOST_EVALUATIONS = 100_000_000
+FRONT_WEIGHTS = 1 << 24
+"""Weights, in bytes, above which copies take little beside the model, and a second session with them much."""
 
 
 @dataclass
@@ -61,17 +65,18 @@ class Asker:
         return self.planned * self.run.items
 
     def stream(
-        self, item: int, count: int, make: Make, until: float = math.inf
+        self, item: int, count: int, make: Make | Front, until: float = math.inf
     ) -> Iterator[tuple[int, Array]]:
         """Yield the first row and the scores of one block after the other, until a time."""
-        score, lanes = self._score(item), self.lanes  # settled before other threads read the run
+        # settled before other threads read the run
+        score, (session, feeds), lanes = self._score(item), self._asked(item, make), self.lanes
         self.run.batch = lanes.batch
         free = threading.Semaphore(lanes.count)
 
         def asked(part: tuple[int, int]) -> Array:
-            rows = self.run.copies(item, make(*part))
+            rows = feeds(*part)
             with free:
-                return score(self.run.answers(rows))
+                return score(self.run.answers(rows, session=session))
 
         parts = tapered(count, lanes.block, lanes.count, min(lanes.batch, USUAL_ROWS))
         with ALONE:
@@ -81,7 +86,32 @@ class Asker:
                 if time.monotonic() > until:
                     return
 
-    def scores(self, item: int, count: int, make: Make, until: float = math.inf) -> Array:
+    def _asked(self, item: int, make: Make | Front) -> tuple[Session, Make]:
+        """Return the session that is asked, and what makes the rows of all that is fed to it."""
+        run = self.run
+        if not isinstance(make, Front):
+            return run.session, lambda begin, end: run.copies(item, make(begin, end))
+        front, own = make, run.take([item])
+        kept = {n: a for n, a in own.items() if n not in front.makes}
+        run.axes.update(dict.fromkeys(front.shared))
+
+        def rows(begin: int, end: int) -> Arrays:
+            changed = front.rows(begin, end)
+            return {**front.shared, **changed, **itemwise.copies(kept, run.axes, changed)}
+
+        return run.model.fronted(run.one, run.place, front, run.explained), rows
+
+    @cached_property
+    def in_graph(self) -> bool:
+        """Whether a front can be put to the model, and a second session with it is worth its weights."""
+        from ..graph.front import fits
+
+        run = self.run
+        # one lane has a second thread that makes copies while the model runs
+        worth = run.place.lanes > 1 and run.together and weights(run.model) <= FRONT_WEIGHTS
+        return worth and run.model.keep(("fits a front",), lambda: fits(run.model.proto))
+
+    def scores(self, item: int, count: int, make: Make | Front, until: float = math.inf) -> Array:
         """Return the explained scalar of each of `count` rows, of the first ones where the time `until` comes before."""
         found = [s for _, s in self.stream(item, count, make, until)]
         return np.concatenate(found) if found else np.zeros(0)

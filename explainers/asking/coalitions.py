@@ -99,10 +99,14 @@ class Game:
         return np.asarray(self._worth[at][which])
 
     def _scores(self, masks: Array) -> Array:
+        asker = self.asker
+        if asker.in_graph and (front := self.copies.front(masks, asker.run.axes)) is not None:
+            return asker.scores(self.item, len(masks), front)
+
         def show(copy: Array, row: Array) -> Arrays:
             return self.copies.show(masks[copy], row)
 
-        return self.asker.averages(self.item, len(masks), self.rows, show)
+        return asker.averages(self.item, len(masks), self.rows, show)
 
     def _linked(self, scores: Array) -> Array:
         if self.link == "identity":

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..front import FLOAT32, PREFIX, Front
+from ..itemwise import Axes
 from ..types import Array, Arrays
 from .groups import Groups
 
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from ..graph.build import Builder
+
 CHANGE_BYTES = 1 << 26
 """The largest matrix of changes."""
+SHARES, BY_GROUP = f"{PREFIX}/shares/", f"{PREFIX}/by_group/"
+"""What is fed to a graph that makes copies itself, before an input's name."""
 Guess = Callable[[Array, Array, int | None], Array]
 """Guesses an item's covered values from those that are there; also told which axis is the channels'."""
 
@@ -148,6 +157,10 @@ class Change:
     by_group: Array
     """What shows where a group is there, where it is not, and always; groups first, values flattened."""
     shape: tuple[int, ...]
+    filled: bool
+    """Whether anything but zeros shows where a group is not there."""
+    fixed: bool
+    """Whether values are in no group."""
 
     @classmethod
     def of(cls, cover: Cover, ids: Array, count: int) -> Change | None:
@@ -160,16 +173,31 @@ class Change:
         if not (np.isfinite(own).all() and np.isfinite(fill).all()):
             return None
         at, grouped = np.arange(own.size), group < count
-        by_group = np.zeros((2 * count + 1, own.size), np.float32)
+        filled, fixed = bool(fill.any()), not grouped.all()
+        by_group = np.zeros(((1 + filled) * count + fixed, own.size), np.float32)
         by_group[group[grouped], at[grouped]] = own[grouped]
-        by_group[count + group[grouped], at[grouped]] = fill[grouped]
-        by_group[-1, ~grouped] = own[~grouped]
-        return cls(by_group, cover.x.shape)
+        if filled:
+            by_group[count + group[grouped], at[grouped]] = fill[grouped]
+        if fixed:
+            by_group[-1, ~grouped] = own[~grouped]
+        return cls(by_group, cover.x.shape, filled, fixed)
+
+    def shares(self, masks: Array) -> Array:
+        """Return which rows of the matrix each copy is the sum of, in which only these groups are there, as booleans."""
+        parts = [masks] + [~masks] * self.filled + [np.ones((len(masks), 1), bool)] * self.fixed
+        return masks if len(parts) == 1 else np.concatenate(parts, 1)
 
     def show(self, masks: Array) -> Array:
         """Return copies in which only these groups are there, a row of `masks` each."""
-        parts = np.concatenate([masks, ~masks, np.ones((len(masks), 1), bool)], 1)
-        return np.asarray((parts.astype(np.float32) @ self.by_group).reshape(-1, *self.shape))
+        found = self.shares(masks).astype(np.float32) @ self.by_group
+        return np.asarray(found.reshape(-1, *self.shape))
+
+    def nodes(self, op: Builder, shares: ir.Value, by_group: ir.Value, axis: int) -> ir.Value:
+        """Append the nodes that make such copies of switches, items along an axis, and return these."""
+        copies = op.Reshape(op.MatMul(op.Cast(shares, to=FLOAT32), by_group), [-1, *self.shape])
+        order = [*range(1, len(self.shape) + 1)]
+        moved: ir.Value = op.Transpose(copies, perm=[*order[:axis], 0, *order[axis:]]) if axis else copies
+        return moved
 
 
 @dataclass(frozen=True)
@@ -197,3 +225,23 @@ class Copies:
         for name in rest:
             out |= self.covers[name].show(there[name], row)
         return out
+
+    def front(self, masks: Array, axes: Axes) -> Front | None:
+        """Return what makes these copies in the graph, None where it could not make those of every input."""
+        changes = self._changes
+        if changes.keys() != self.covers.keys():
+            return None
+
+        def nodes(op: Builder, fed: Mapping[str, ir.Value]) -> dict[str, ir.Value]:
+            return {
+                n: change.nodes(op, fed[SHARES + n], fed[BY_GROUP + n], axes[n] or 0)
+                for n, change in changes.items()
+            }
+
+        return Front(
+            ("coalitions", *((n, change.shape, axes[n]) for n, change in changes.items())),
+            tuple(changes),
+            {BY_GROUP + n: change.by_group for n, change in changes.items()},
+            lambda begin, end: {SHARES + n: change.shares(masks[begin:end]) for n, change in changes.items()},
+            nodes,
+        )

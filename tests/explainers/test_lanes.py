@@ -34,13 +34,13 @@ class Watched(Run):
     most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answers(self, feeds, lanes=1):
+    def answers(self, feeds, lanes=1, session=None):
         with self.lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
         time.sleep(0.002)
         try:
-            return super().answers(feeds, lanes)
+            return super().answers(feeds, lanes, session)
         finally:
             with self.lock:
                 self.inside -= 1
