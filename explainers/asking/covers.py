@@ -193,7 +193,7 @@ class Change:
         return np.asarray(found.reshape(-1, *self.shape))
 
     def nodes(self, op: Builder, shares: ir.Value, by_group: ir.Value, axis: int) -> ir.Value:
-        """Append the nodes that make such copies of switches, items along an axis, and return these."""
+        """Append the nodes that make copies of their shares, items along an axis, and return the copies."""
         copies = op.Reshape(op.MatMul(op.Cast(shares, to=FLOAT32), by_group), [-1, *self.shape])
         order = [*range(1, len(self.shape) + 1)]
         moved: ir.Value = op.Transpose(copies, perm=[*order[:axis], 0, *order[axis:]]) if axis else copies

@@ -72,7 +72,10 @@ def written_out(game, count, pairs, whole):
     """Covert & Lee's A, b and solution under the constraint, a coalition at a time; then the sandwich, a pair at a time."""
     game = {"high": "bent"}.get(game, game)
     nothing = worth_of(game, np.zeros((1, count), bool))[0]
-    worth = lambda z: worth_of(game, z[None])[0] - nothing  # noqa: E731
+
+    def worth(z):
+        return worth_of(game, z[None])[0] - nothing
+
     members, weight = drawn(count, pairs, whole)
     asked = [(z, size_weights(count)[s - 1] / math.comb(count, s)) for s in whole for z in of_size(count, s)]
     asked += [(z, weight / (2 * pairs)) for pair in members for z in (pair, ~pair)]
