@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from .told import Told
 from .types import Array, Arrays, Feeds
 from .words import COMPANIONS, asked_for
 
+T = TypeVar("T")
 Progress = Callable[[int, int, str], None]
 BATCH_BYTES = 1 << 29
 """Tensors of one batch, all together, aim to stay below this."""
@@ -147,24 +148,24 @@ class Run:
         """Return how many rows these feeds hold."""
         return itemwise.count(feeds, self.axes)
 
-    def in_batches(self, feeds: Feeds, run: Callable[[Arrays], Arrays], lanes: int = 1) -> Iterator[Arrays]:
+    def in_batches(self, feeds: Feeds, run: Callable[[Arrays], T], lanes: int = 1) -> Iterator[T]:
         """Run batch after batch, so many at a time; a batch that does not fit in memory is halved and run again."""
 
-        def answered(part: tuple[int, int]) -> list[Arrays]:
-            return list(self._halving(itemwise.cut(feeds, self.axes, *part), run))
+        def answered(part: tuple[int, int]) -> list[T]:
+            return self._fitting(itemwise.cut(feeds, self.axes, *part), run)
 
         for found in in_order(answered, cuts(self.rows_in(feeds), self.batch, lanes), lanes):
             yield from found
 
-    def _halving(self, feeds: Arrays, run: Callable[[Arrays], Arrays]) -> Iterator[Arrays]:
+    def _fitting(self, feeds: Arrays, run: Callable[[Arrays], T]) -> list[T]:
         try:
-            yield run(feeds)
+            return [run(feeds)]
         except ResourceLimit:
             rows = self.rows_in(feeds)
             if rows < 2:
                 raise
-            yield from self._halving(itemwise.cut(feeds, self.axes, 0, rows // 2), run)
-            yield from self._halving(itemwise.cut(feeds, self.axes, rows // 2, rows), run)
+            halves = [(0, rows // 2), (rows // 2, rows)]
+            return [p for half in halves for p in self._fitting(itemwise.cut(feeds, self.axes, *half), run)]
 
     # ---- evaluation
 
@@ -181,8 +182,7 @@ class Run:
 
     def answers(self, feeds: Feeds, lanes: int = 1, session: Session | None = None) -> Array:
         """Return the explained tensor for any number of rows, rows first; safe beside other threads, and not counted."""
-        name, session = self.explained, session or self.session
-        parts = [p[name] for p in self.in_batches(feeds, lambda f: session.run(f, [name]), lanes)]
+        parts = list(self.in_batches(feeds, partial((session or self.session).output, self.explained), lanes))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def evaluate(self, feeds: Feeds) -> Array:
@@ -281,7 +281,7 @@ class Run:
         if dims is not None and len(known) == len(dims) - 1:
             return known
         session = self.model.forward(self.one, self.place, (name,))
-        return list(session.run(self.one, [name])[name].shape[1:])
+        return list(session.output(name, self.one).shape[1:])
 
     def join(self, parts: list[Arrays]) -> Arrays:
         """Put the results of consecutive batches together, items first unless an input has them elsewhere."""

@@ -74,22 +74,27 @@ class Session:
     def run(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Arrays:
         """Run the model on these inputs and return the named outputs, all of them by default."""
         names = list(outputs) if outputs is not None else self.outputs
-        try:
-            values = self._run(names, dict(feeds))
-        except Exception as e:  # as above
-            raise _translate(e) from e
+        values = self._run(names, dict(feeds))
         return {n: v if isinstance(v, np.ndarray) else _plain(v) for n, v in zip(names, values, strict=True)}
+
+    def output(self, name: str, feeds: Arrays) -> Array:
+        """Run the model on these inputs and return one output."""
+        (value,) = self._run([name], feeds)
+        return value if isinstance(value, np.ndarray) else _plain(value)
 
     def _run(self, names: list[str], feeds: Arrays) -> list[Any]:
         """Run on a session that is free; where more threads ask than there are lanes, the others share one."""
         try:
-            session = self._free.pop()
+            session, lane = self._free.pop(), True
         except IndexError:
-            return list(self._session.run(names, feeds))
+            session, lane = self._session, False
         try:
             return list(session.run(names, feeds))
+        except Exception as e:  # as above
+            raise _translate(e) from e
         finally:
-            self._free.append(session)
+            if lane:
+                self._free.append(session)
 
     def bound(self, feeds: Arrays, results: Arrays) -> Callable[[], None]:
         """Bind buffers once and return what runs the model: it reads the feeds as they are then and fills the results.

@@ -257,4 +257,4 @@ def _decoded(rows: Run, ground: Ground, codes: Arrays) -> Array:
     name = ground.decoded or ""
     feeds = {**rows.inputs, **{n: a.astype(rows.inputs[n].dtype) for n, a in codes.items()}}
     session = rows.model.forward(rows.one, rows.place, (name,))
-    return np.concatenate([found[name] for found in rows.in_batches(feeds, lambda f: session.run(f, [name]))])
+    return np.concatenate(list(rows.in_batches(feeds, partial(session.output, name))))

@@ -183,3 +183,15 @@ def test_the_smallest_size_that_is_nearly_fastest_is_taken():
     assert candidates(256, 32, 100_000) == [8, 16, 32, 64, 128, 256]
     assert 2 * sum(candidates(256, 32, 2000)) <= 200
     assert candidates(5, 5, 100_000) == [5]
+
+
+def test_a_size_is_timed_again_before_larger_ones_are_given_up():
+    hiccup = iter([9.0])
+    timed = []
+
+    def seconds(size):
+        timed.append(size)
+        return size * (next(hiccup, 1.0) if size == 16 else {8: 2.0, 32: 0.5, 64: 1.0}[size])
+
+    assert fastest([8, 16, 32, 64, 128], seconds) == 32
+    assert timed == [8, 16, 16, 32, 64, 64]
