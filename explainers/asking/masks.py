@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,11 @@ from .groups import Groups
 MOST = 1_000_000
 """Masks that can be asked for."""
 CELL_BYTES = 4
-"""What drawing a cell takes."""
+"""What a cell drawn takes at most, while it is looked up as part of a row."""
+DRAWN_AT_ONCE = 1 << 16
+"""Cells drawn at a time."""
+MOST_ROWS = 1 << 18
+"""Values of all rows of cells that there can be, spread; where they are more, rows are spread one by one."""
 DISCRETE = ("tabular", "tokens", "text")
 
 
@@ -36,6 +39,15 @@ class Drawn:
     counts: Array
     rows: Array
     """Which row of a background each one shows."""
+
+    @cached_property
+    def places(self) -> Array:
+        """Where each row of cells along the last axis is in a table of all: its shift above its cells' bits, at most 24."""
+        bits = (1 << np.arange(self.cells.shape[-1])).astype(np.float32)
+        rows = self.cells.reshape(-1, len(bits)).astype(np.float32) @ bits
+        found = rows.astype(np.intp).reshape(self.cells.shape[:-1])
+        found += (self.shifts[:, -1] << len(bits)).reshape(-1, *[1] * (found.ndim - 1))
+        return np.asarray(found)
 
 
 @dataclass(frozen=True)
@@ -76,41 +88,76 @@ class Masks:
 
     def draw(self, rng: np.random.Generator, number: int, rows: int = 1) -> Drawn:
         """Draw masks, each with one of so many rows of a background; equal ones are counted, not repeated."""
-        cells = rng.random((number, *self.counts), np.float32) < self.keep
+        cells = self._cells(rng, number)
         shifts = rng.integers(0, self.steps or 1, (number, max(len(self.space), 1)))
         row = rng.integers(0, rows, number) if rows > 1 else np.zeros(number, np.int64)
+        alone = Drawn(cells, shifts, np.ones(number, np.int64), row)
+        if self._never_equal(number):
+            return alone
         packed = np.packbits(cells.reshape(number, -1), axis=1)
         together = np.concatenate([packed, shifts, row[:, None]], 1)
         if _differ(together):
-            return Drawn(cells, shifts, np.ones(number, np.int64), row)
+            return alone
         _, first, counts = np.unique(together, axis=0, return_index=True, return_counts=True)
         order = np.argsort(first)
         chosen = first[order]
         return Drawn(cells[chosen], shifts[chosen], counts[order], row[chosen])
+
+    def _cells(self, rng: np.random.Generator, number: int) -> Array:
+        """Return which cells are shown, drawn in parts that stay in the processor's cache."""
+        cells = np.empty((number, *self.counts), bool)
+        step = max(1, DRAWN_AT_ONCE // math.prod(self.counts))
+        for begin in range(0, number, step):
+            part = cells[begin : begin + step]
+            np.less(rng.random(part.shape, np.float32), self.keep, out=part)
+        return cells
+
+    def _never_equal(self, number: int) -> bool:
+        """Whether two of so many masks are equal in less than one of a million draws, so that nobody needs to look."""
+        equal = (self.keep**2 + (1 - self.keep) ** 2) ** math.prod(self.counts)
+        return number**2 / 2 * equal < 1e-6
 
     @cached_property
     def upsampling(self) -> list[Array]:
         """Per axis of the space and per shift, the matrix that spreads cells over the axis: views of one matrix."""
         spread = [_linear(c, (c + 1) * step) for c, step in zip(self.counts, self.steps, strict=False)]
         views = [
-            np.lib.stride_tricks.sliding_window_view(s, self.shape[axis], 0)
-            for axis, s in zip(self.space, spread, strict=True)
+            np.lib.stride_tricks.sliding_window_view(s, self.shape[axis], 0)[:step]
+            for axis, s, step in zip(self.space, spread, self.steps, strict=True)
         ]
         return [v.swapaxes(1, 2) for v in views]
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """The shape of a mask, which broadcasts to the item."""
+        return tuple(n if a in self.space or not self.space else 1 for a, n in enumerate(self.shape))
 
     def render(self, drawn: Drawn, begin: int, end: int) -> Array:
         """Return masks `begin` to `end`, rows first, in a shape that broadcasts to the item."""
         if self.groups is not None:
             (there,) = self.groups.there(drawn.cells[begin:end]).values()
             return there.astype(np.float32)
-        out = drawn.cells[begin:end].astype(np.float32)
-        if not self.space:
-            return out
+        shifts, left = drawn.shifts[begin:end], len(self.space)
+        if self._rows is None:
+            out = drawn.cells[begin:end].astype(np.float32)
+        else:
+            left -= 1
+            out = self._rows.take(drawn.places[begin:end], 0)
         # the last axis first: rows stay whole in memory
-        for i in reversed(range(len(self.space))):
-            out = _along(out, i + 1, self.upsampling[i][drawn.shifts[begin:end, i]])
-        shape = [n if a in self.space else 1 for a, n in enumerate(self.shape)]
-        return out.reshape(len(out), *shape)
+        for i in reversed(range(left)):
+            out = _along(out, i + 1, self.upsampling[i][shifts[:, i]])
+        return out.reshape(len(out), *self.extent)
+
+    @cached_property
+    def _rows(self) -> Array | None:
+        """Every row of cells along the last axis, spread, where `places` looks for it; None where there are many."""
+        if not self.space:
+            return None
+        spread, cells = self.upsampling[-1], self.counts[-1]
+        if len(spread) * spread.shape[1] << cells > MOST_ROWS:
+            return None
+        every = (np.arange(1 << cells)[:, None] >> np.arange(cells) & 1).astype(np.float32)
+        return np.asarray((every @ spread.swapaxes(1, 2)).reshape(-1, spread.shape[1]))
 
 
 def _differ(rows: Array) -> bool:
@@ -139,34 +186,3 @@ def _linear(cells: int, length: int) -> Array:
     np.add.at(out, (np.arange(length), low), 1 - (at - low))
     np.add.at(out, (np.arange(length), np.minimum(low + 1, cells - 1)), at - low)
     return out
-
-
-class WeightedScores:
-    """Running sums of score times mask: the mean map and its standard error, in memory for one map."""
-
-    def __init__(self, shape: Sequence[int], keep: float) -> None:
-        self.shape, self.keep = tuple(shape), keep
-        self.count = 0
-        self._first: Any = 0.0
-        self._second: Any = 0.0
-
-    def add(self, masks: Array, scores: Array, counts: Array) -> None:
-        """Add a block of masks, which is overwritten, with their scores, each as often as it was drawn."""
-        # single precision within a block, double precision across blocks
-        m = masks.reshape(len(masks), -1)
-        self._first = self._first + ((scores * counts).astype(np.float32) @ m).astype(np.float64)
-        np.square(m, out=m)
-        self._second = self._second + ((scores**2 * counts).astype(np.float32) @ m).astype(np.float64)
-        self.count += int(counts.sum())
-
-    @property
-    def mean(self) -> Array:
-        """The map."""
-        return np.asarray(self._first / (self.count * self.keep)).reshape(self.shape)
-
-    @property
-    def error(self) -> Array:
-        """The standard error of each value of the map."""
-        n = self.count
-        spread = np.maximum(self._second / n - (self._first / n) ** 2, 0) * n / max(n - 1, 1)
-        return np.asarray(np.sqrt(spread / n) / self.keep).reshape(self.shape)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,7 +17,8 @@ from ..asking.effort import Effort, EffortParams
 from ..asking.fills import FillParams, constants, cover_of, joint, rows_of
 from ..asking.groups import GroupParams, find_groups
 from ..asking.guesses import GUESSES
-from ..asking.masks import MOST, Drawn, Masks, WeightedScores, is_smooth
+from ..asking.masks import MOST, Drawn, Masks, is_smooth
+from ..asking.weighted_scores import WeightedScores
 from ..errors import InvalidRequest
 from ..layout import Shapes, card_of
 from ..registry import Centre, method
@@ -107,18 +108,15 @@ def _explained(asker: Asker, params: RiseParams, item: int, names: list[str]) ->
     )
     most = min(veil.masks.at_once for veil in veils.values())
     effort = Effort(params, params.masks, len(veils), 0, LEAST, 256, max(1, most))
-    maps = {n: WeightedScores(v.shape, params.keep) for n, v in veils.items()}
     rng = run.rng()
     for number in effort.rounds():
-        for name, veil in veils.items():
+        for veil in veils.values():
             drawn = veil.masks.draw(rng, number, veil.rows)
-            for begin, scores in asker.stream(item, len(drawn.counts), partial(veil.copies, drawn)):
-                end = begin + len(scores)
-                maps[name].add(veil.kept.pop(begin), scores, drawn.counts[begin:end])
-                veil.total += float(scores @ drawn.counts[begin:end])
-        effort.error = max(float((m.error * veils[n].moves).max()) for n, m in maps.items())
+            veil.sums.add(drawn, asker.stream(item, len(drawn.counts), partial(veil.copies, drawn)))
+        if params.tolerance is not None:
+            effort.error = max(float(v.found().error.max()) for v in veils.values())
     effort.tell(run)
-    found = {n: veils[n].map_of(m) for n, m in maps.items()}
+    found = {n: v.found() for n, v in veils.items()}
     if not parts:
         return found
     mean, error, level = found[VECTOR]
@@ -156,10 +154,11 @@ class Veil:
     """What covers where masks do not fade."""
     fills: Array
     """What masks fade to, rows first."""
-    kept: dict[int, Array] = field(default_factory=dict)
-    """Masks of the blocks that are on their way, by their first row."""
-    total: float = 0.0
-    """The sum of the scores of all masked copies."""
+
+    @cached_property
+    def sums(self) -> WeightedScores:
+        """The sums over all masks so far."""
+        return WeightedScores(self.masks)
 
     @classmethod
     def of(cls, run: Run, params: RiseParams, name: str, item: int) -> Veil:
@@ -186,33 +185,26 @@ class Veil:
         return len(self.fills) if self.cover is None else self.cover.rows
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a mask, which broadcasts to the item."""
-        space = self.masks.space
-        return tuple(n if a in space or not space else 1 for a, n in enumerate(self.x.shape))
-
-    @property
     def moves(self) -> Array:
         """Where a mask can cover: not at the start, the end and the padding of a text."""
         groups = self.masks.groups
-        return np.ones(self.shape, bool) if groups is None else groups.ids[self.name] < groups.count
+        return np.ones(self.masks.extent, bool) if groups is None else groups.ids[self.name] < groups.count
 
-    def map_of(self, scores: WeightedScores) -> Map:
+    def found(self) -> Map:
         """Return the map; a value that every mask shows has the mean score of all copies."""
-        level = float(np.float32(self.total / scores.count))
-        return Map(np.where(self.moves, scores.mean, level), scores.error * self.moves, level)
+        (mean, error), level = self.sums.estimate(), self.sums.level
+        return Map(np.where(self.moves, mean, level), error * self.moves, level)
 
     def copies(self, drawn: Drawn, begin: int, end: int) -> Arrays:
-        """Return masked copies, and keep their masks for the sums."""
-        m = self.masks.render(drawn, begin, end)
-        self.kept[begin] = m
+        """Return masked copies."""
+        m = self.sums.render(drawn, begin, end)
         if self.cover is not None:
             return self.cover.show(m > 0, drawn.rows[begin:end])
         fill = self.fills[0] if self.rows == 1 else self.fills[drawn.rows[begin:end]]
         if self.x.dtype != np.float32:
             return {self.name: as_type(fill + (self.x.astype(np.float64) - fill) * m, self.x.dtype)}
-        if not fill.any():
-            return {self.name: self.x * m}
-        out = (self.x - fill) * m
-        out += fill
+        own = m.shape[1:] == self.x.shape and not self.sums.keeps
+        out = np.multiply(self.x - fill, m, out=m if own else None)
+        if fill.any():
+            out += fill
         return {self.name: out}

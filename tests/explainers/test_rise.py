@@ -21,13 +21,13 @@ def masks_over(x, cells, keep=0.5):
     return Masks.over("input", x, IMAGE, cells, keep)
 
 
-@pytest.mark.parametrize("fill", [0.0, 0.5, "mean"])
-def test_the_map_is_the_loop_over_its_own_masks(digits, digit_images, fill):
+@pytest.mark.parametrize(("fill", "cells"), [(0.0, 4), (0.5, 4), ("mean", 4), ("mean", 28)])
+def test_the_map_is_the_loop_over_its_own_masks(digits, digit_images, fill, cells):
     x, keep = digit_images[0], 0.4
-    params = {"masks": 60, "cells": 4, "keep": keep, "fill": fill}
+    params = {"masks": 60, "cells": cells, "keep": keep, "fill": fill}
     found = explainers.explain(digits, x[None], "rise", params, target=3, seed=7)
 
-    masks = masks_over(x, 4, keep)
+    masks = masks_over(x, cells, keep)
     drawn = masks.draw(np.random.default_rng(7), 60)
     shown = x.mean() if fill == "mean" else fill
     total, scores = np.zeros(x.shape), []
