@@ -108,12 +108,13 @@ def run_bare(session: Session, x: Array, count: int, size: int) -> None:
 
 
 def good_sizes(session: Session, x: Array, count: int) -> list[int]:
-    """Return the batches that may be the fastest: by the best of a few short times at most a tenth slower than that."""
-    sizes = [s for s in SIZES if 2 * s <= count]
-    rows = min(count, 4 * sizes[-1])
+    """Return the batches that may be the fastest: the two best of a few short times, if within a tenth of each other."""
+    sizes = [s for s in SIZES if 4 * s <= count]
+    rows = min(count // 4, 4 * sizes[-1])
     taken = in_turn({str(size): partial(run_bare, session, x, rows, size) for size in sizes}, rounds=5)
     best = {size: min(taken[str(size)]) for size in sizes}
-    return [size for size in sizes if best[size] <= 1.1 * min(best.values())]
+    ranked = sorted(sizes, key=lambda size: best[size])[:2]
+    return [size for size in ranked if best[size] <= 1.1 * best[ranked[0]]]
 
 
 def memory() -> float:
