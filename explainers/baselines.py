@@ -14,11 +14,16 @@ from .layout import axes_of
 from .registry import BackwardParams
 from .types import Array, InputCard
 
+PLAIN = frozenset({int, float, str, bool, type(None)})
+
 
 def as_lists(value: Any) -> Any:
-    """Turn numpy arrays into lists, so that parameters survive JSON."""
-    if isinstance(value, np.ndarray):
+    """Turn numpy arrays and numbers into lists and plain numbers, so that parameters survive JSON."""
+    if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
+    if isinstance(value, list | tuple):
+        # long lists are seldom of anything else
+        return value if set(map(type, value)) <= PLAIN else [as_lists(v) for v in value]
     return {k: as_lists(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 

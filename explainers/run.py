@@ -183,6 +183,8 @@ class Run:
     def answers(self, feeds: Feeds, lanes: int = 1, session: Session | None = None) -> Array:
         """Return the explained tensor for any number of rows, rows first; safe beside other threads, and not counted."""
         parts = list(self.in_batches(feeds, partial((session or self.session).output, self.explained), lanes))
+        # one number for an item that ran alone is that item's row
+        parts = [np.atleast_1d(p) for p in parts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def evaluate(self, feeds: Feeds) -> Array:
@@ -195,11 +197,7 @@ class Run:
     def frozen(self) -> tuple[Array, Array, list[int]]:
         """Per item: the target's weights, the unperturbed score, and the explained class where there is one."""
         z = self.evaluate(self.inputs)
-        if z.ndim == 0 or z.shape[0] != self.items:
-            raise InvalidRequest(
-                f"{self.explained!r} has shape {list(z.shape)} for {self.items} items: no item axis in front",
-                pointer="/target/output",
-            )
+        targets.check_items(self.explained, z.shape, self.items)
         target, index = self.request.target, None
         if targets.wants_argmax(target, z.shape):
             index = z.reshape(len(z), -1).argmax(1)
@@ -224,6 +222,8 @@ class Run:
         dims = self.model.explained_dims(
             self.one, self.explained, request.target.logits, batched=self.together
         )
+        if dims and not self.together:
+            targets.check_items(self.explained, dims, 1)
         head: Head = "argmax" if targets.wants_argmax(request.target, dims) and not frozen else "weights"
         return self.model.explainer(
             request, self.explained, head, self.one, self.place, batched=self.together

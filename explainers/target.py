@@ -96,6 +96,16 @@ def sums_everything(target: Target, dims: Sequence[int | str | None] | None) -> 
     return not named and (dims is None or class_count(list(dims)) is None)
 
 
+def check_items(name: str, dims: Sequence[int | str | None], items: int) -> None:
+    """Refuse an explained tensor whose first axis is known not to count the items."""
+    if isinstance(dims[0], int) and dims[0] != items:
+        raise InvalidRequest(
+            f"{name!r} has shape {list(dims)} for {items} items: no item axis in front; "
+            "export the model so that the first axis of its output counts items",
+            pointer="/target/output",
+        )
+
+
 def class_index(target: Target, items: int) -> list[int]:
     """Return each item's explained class where the target names one."""
     if type(target.index) is int:

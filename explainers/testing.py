@@ -12,9 +12,8 @@ import onnx_ir as ir
 
 from .graph.backward import backward
 from .graph.build import Builder
-from .graph.explanation import blocked
 from .graph.passes.opset import inline_functions, to_opset
-from .graph.paths import Path, find_path, is_float
+from .graph.paths import Path, blocked, find_path, is_float
 from .graph.prepare import prepare
 from .graph.table import VJPS, Table, key
 from .types import Array, Arrays

@@ -11,18 +11,18 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from ..errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
+from ..errors import InvalidRequest, TensorUnknown
 from ..ops import VJPS
-from ..registry import Method, Params, methods
+from ..registry import Method, Params
 from ..signature import class_count
-from ..types import Blocker, Card, LedgerRow, NodeRule
+from ..types import Card, LedgerRow, NodeRule
 from .backward import Cotangents, backward
 from .build import Builder, Dims, dimensions, sum_per_item
 from .drift import unrounded
 from .leaves import Leaf, leaves
 from .passes.factor import factor_sums
 from .passes.quantised import deploy
-from .paths import Path, find_path, node_name
+from .paths import Path, blocked, find_path, node_name
 from .points import Point, open_leaves, points_of
 from .table import Backward, Table, key
 
@@ -136,19 +136,6 @@ class Emission:
     ledger: list[LedgerRow] = field(default_factory=list)
 
 
-def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
-    """Return the refusal that lists every blocking node and the methods that work without a derivative."""
-    names = "; ".join(f"{b.node} ({b.operator}): {b.reason}" for b in blockers[:5])
-    more = f" and {len(blockers) - 5} more" if len(blockers) > 5 else ""
-    would = [m.name for m in methods().values() if m.needs == "run"]
-    return OperatorsWithoutDerivative(
-        f"no derivative from the inputs to the target: {names}{more}. Methods that would work: {', '.join(would)}",
-        pointer="/method",
-        nodes=[b.model_dump() for b in blockers],
-        methods=would,
-    )
-
-
 def emit(
     prepared: ir.Model,
     method: Method,
@@ -168,6 +155,11 @@ def emit(
     chosen, fixed = choose(graph, params)
     points, deployed, op = points_of(chosen), set(graph), Builder(graph)
     chosen = open_leaves(graph, chosen) if opened else chosen
+    explained = target.name or ""
+    if dimensions(target) == []:
+        # one number for an item that runs alone is that item's row
+        target = op.Reshape(target, [1])
+        target.name = f"{explained}/row"
     weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
     explanation = ExplanationGraph(model, op, chosen, target, weights, fixed, card=card or Card())
     arrays = method.run(explanation, params)
@@ -178,7 +170,7 @@ def emit(
     _finish(model, deployed, typed=not account)
     return Emission(
         ir.to_proto(model),
-        target.name or "",
+        explained,
         peeled,
         dimensions(target),
         (target.dtype or ir.DataType.FLOAT).numpy(),

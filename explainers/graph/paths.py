@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from ..errors import OperatorsWithoutDerivative
+from ..registry import methods
 from ..types import Blocker
 from .passes.expand import KEPT as DEPLOYED
 from .table import NO_DERIVATIVE, Table, key
@@ -119,3 +121,16 @@ def node_name(node: ir.Node) -> str:
 def _blocker(node: ir.Node) -> Blocker:
     reason = NO_DERIVATIVE.get(key(node), "onnxplain has no derivative for this operator")
     return Blocker(node=node_name(node), operator=key(node), reason=reason)
+
+
+def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
+    """Return the refusal that lists every blocking node and the methods that work without a derivative."""
+    names = "; ".join(f"{b.node} ({b.operator}): {b.reason}" for b in blockers[:5])
+    more = f" and {len(blockers) - 5} more" if len(blockers) > 5 else ""
+    would = [m.name for m in methods().values() if m.needs == "run"]
+    return OperatorsWithoutDerivative(
+        f"no derivative from the inputs to the target: {names}{more}. Methods that would work: {', '.join(would)}",
+        pointer="/method",
+        nodes=[b.model_dump() for b in blockers],
+        methods=would,
+    )

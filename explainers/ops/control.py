@@ -39,7 +39,7 @@ def _backward_branch(op: Builder, branch: ir.Graph, gs: Any, outside: list[ir.Va
     paths = [find_path(graph, outside, v, VJPS) for v in seeds]
     blockers = [b for p in paths for b in p.blockers]
     if blockers:
-        from ..graph.explanation import blocked
+        from ..graph.paths import blocked
 
         raise blocked(blockers)
     wanted = {n for p in paths for n in p.nodes}

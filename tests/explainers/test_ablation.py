@@ -45,6 +45,20 @@ def test_a_linear_model_is_explained_by_its_weights():
     np.testing.assert_allclose(found.attributions["input"][0], w * (x - [1, 2, 3, 4, 5, 6]), atol=1e-5)
 
 
+def test_groups_of_numpy_numbers_are_numbers(two_inputs):
+    inputs = {n: np.ones((1, 3), np.float32) for n in "ab"}
+    plain, counted = [0, 1, 1], [np.int64(0), np.int32(1), np.uint8(1)]
+    found = [
+        explainers.explain(
+            two_inputs, inputs, "feature_ablation", {"groups": {"a": ids}, "fill": {"b": np.float32(2)}}
+        )
+        for ids in (plain, counted, tuple(counted))
+    ]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.attributions["a"], found[0].attributions["a"])
+        assert other.account.params == found[0].account.params
+
+
 def test_groups_of_two_inputs_are_apart(two_inputs):
     a, b = np.random.default_rng(0).normal(size=(2, 2, 3)).astype(np.float32)
     params = {"groups": {"a": [0, 0, 0]}, "fill": {"b": 2.0}}

@@ -8,6 +8,7 @@ import pytest
 from onnx import parser
 
 import explainers
+from explainers.errors import InvalidRequest
 
 FIXED = """
     <ir_version: 10, opset_import: ["" : 21]>
@@ -85,3 +86,48 @@ def test_a_shared_input_is_explained_per_item():
     result = explainers.explain(model, {"x": x, "scale": np.ones(3, np.float32)}, "gradient", target=1)
 
     np.testing.assert_allclose(result.attributions["scale"], [[0, 1, 0], [0, 4, 0]])
+
+
+SCALAR = """
+    <ir_version: 10, opset_import: ["" : 21]>
+    g (float[N, 4] x) => (float{} y) <int64[2] all = {{0, 1}}> {{
+        scaled = Mul(x, w)
+        bent = Tanh(scaled)
+        y = ReduceMean<keepdims = {}>(bent, all)
+    }}
+"""
+
+
+def one_number(kept):
+    proto = parser.parse_model(SCALAR.format("[1, 1]" if kept else "", int(kept)))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, -2, 0.5, 0], np.float32), "w"))
+    return explainers.load(proto)
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["gradient", "lrp", "deep_lift", "integrated_gradients", "smooth_grad", "occlusion", "lime", "rise",
+     "kernel_shap", "exact_shapley", "shapley_sampling", "meaningful_perturbation", "permutation_importance"],
+)  # fmt: skip
+def test_a_model_that_answers_one_number_explains_items_one_by_one(method):
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    params = {"metric": "score"} if method == "permutation_importance" else {}
+    scalar, row = (explainers.explain(one_number(kept), x, method, params) for kept in (False, True))
+
+    assert row.arrays.keys() == scalar.arrays.keys()
+    for name in row.arrays.keys() - {"output.y"}:
+        np.testing.assert_allclose(scalar.arrays[name], row.arrays[name], rtol=1e-5, atol=1e-7, err_msg=name)
+    np.testing.assert_allclose(scalar.account.score, row.account.score, rtol=1e-6)
+    assert scalar.arrays["output.y"].shape == (3,)
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "integrated_gradients", "occlusion", "rise"])
+@pytest.mark.parametrize("items", [1, 3])
+def test_an_output_without_an_item_axis_is_refused_in_the_same_words(method, items):
+    proto = parser.parse_model(
+        FIXED.replace("float[1, 4] y", "float[4] y").replace("y = MatMul", "z = MatMul")
+    )
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.eye(6, 4, dtype=np.float32), "w"))
+    proto.graph.node.append(onnx.helper.make_node("Squeeze", ["z"], ["y"]))
+    with pytest.raises(InvalidRequest, match=r"'y' has shape .*: no item axis in front; export the model"):
+        explainers.explain(explainers.load(proto), np.ones((items, 2, 3), np.float32), method)
