@@ -96,6 +96,11 @@ class Cancelled(ExplainError):
     title = "The job was cancelled"
 
 
+def pointer_to(*steps: object) -> str:
+    """Return the JSON pointer (RFC 6901) to a place in the request."""
+    return "".join("/" + str(s).replace("~", "~0").replace("/", "~1") for s in steps)
+
+
 def _kinds(cls: type[ExplainError]) -> dict[str, type[ExplainError]]:
     return {cls.code: cls} | {code: k for sub in cls.__subclasses__() for code, k in _kinds(sub).items()}
 

@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, pointer_to
 from .pixels import fit, read_picture
 from .tables import are_columns, fit_columns, fit_table, has_columns, number
 from .types import Array, Arrays, Card, InputCard, TensorSpec
@@ -52,7 +52,7 @@ def read_open(
             return _read_rows(file, spec, card, filename)
         return _only(read_arrays(file, filename), spec.name, filename)
     except InvalidRequest as e:
-        pointer = "/inputs/" + spec.name.replace("~", "~0").replace("/", "~1")
+        pointer = pointer_to("inputs", spec.name)
         raise InvalidRequest(e.detail, pointer=pointer) from e
 
 

@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from . import words
 from .batching import Batching, decide
+from .cards import check_card, read_card
 from .describe import batch_axis, describe, spec
 from .errors import ExplainError
 from .explainer import Explainer, Place
@@ -23,6 +24,7 @@ from .graph.explanation import Head, emit, find_target
 from .graph.front import put_to, with_outputs
 from .graph.limits import Limits
 from .graph.load import read
+from .graph.passes.dense import densify
 from .graph.passes.free_batch import free_batch
 from .graph.passes.shapes import BATCH
 from .graph.passes.unfold import is_open
@@ -49,7 +51,7 @@ def load(
     limits: Limits | None = None,
 ) -> Model:
     """Read and check a model from a path, bytes or a ModelProto; refuse what cannot be run, with the reason."""
-    card = card if isinstance(card, Card) else Card.model_validate(card or {})
+    card = read_card(card)
     proto, digest = read(source, limits, list(words.names_in(card)))
     return Model(proto, digest, card)
 
@@ -60,10 +62,12 @@ class Model:
     def __init__(self, proto: onnx.ModelProto, digest: str, card: Card) -> None:
         self.id = digest
         self.card = card
-        self.proto = unzip_maps(proto)
+        self.proto = unzip_maps(densify(proto))
         self._shelf = Shelf(KEPT)
         self.builds = 0
         """Sessions built so far."""
+        if card.inputs or card.outputs:
+            check_card(card, self.inputs, [spec(v) for v in to_ir(self.proto).graph.outputs])
         self.words = tokenizers(self.proto, card, self.inputs if words.names_in(card) else [])
         """The tokenizer of each input of text."""
 

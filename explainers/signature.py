@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from . import registry
 from .datasets import Datasets
-from .errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown
+from .errors import InvalidRequest, OperatorsWithoutDerivative, TensorUnknown, pointer_to
 from .layout import shapes_of
 from .types import Array, Arrays, At, Card, ModelDescription, Target, TensorSpec
 
@@ -102,7 +102,7 @@ def read_inputs(description: ModelDescription, inputs: Mapping[str, Array]) -> t
 
 
 def _fault(name: str, detail: str) -> dict[str, str]:
-    return {"pointer": "/inputs/" + name.replace("~", "~0").replace("/", "~1"), "detail": detail}
+    return {"pointer": pointer_to("inputs", name), "detail": detail}
 
 
 def _text(spec: TensorSpec) -> str:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from pydantic import ValidationError
-
 from explainers.errors import InvalidRequest
 from explainers.types import Card, ModelDescription
 
@@ -31,17 +29,6 @@ class Seen:
     description: ModelDescription
 
 
-def read_card(fields: dict[str, Any] | None) -> Card:
-    """Return a card, or refuse it with a pointer to each fault."""
-    try:
-        return Card.model_validate(fields or {})
-    except ValidationError as e:
-        faults = [
-            {"pointer": "/card/" + "/".join(map(str, f["loc"])), "detail": f["msg"]} for f in e.errors()
-        ]
-        raise InvalidRequest.of(faults) from e
-
-
 def model(
     scanner: Scanner, blobs: Blobs, file: Path, externals: dict[str, Path], card: Card, name: str | None
 ) -> Seen:  # fmt: skip
@@ -52,25 +39,12 @@ def model(
         )
     if not externals:
         with file.open("rb") as source:
-            description = look(scanner, source, card)
+            description = scanner.scan(source, card)
         return Seen(blobs.put_file(file).size, card, description)
     with blobs.staged() as bundle:
         scanner.bundle(file, externals, card, bundle)
-        description = look(scanner, bundle, card)
+        description = scanner.scan(bundle, card)
         return Seen(blobs.keep(bundle).size, card, description)
-
-
-def look(scanner: Scanner, file: IO[bytes], card: Card) -> ModelDescription:
-    """Look at a model, and refuse a card that speaks of tensors which it does not have."""
-    description = scanner.scan(file, card)
-    for part, there in (("inputs", description.inputs), ("outputs", description.outputs)):
-        for name in getattr(card, part):
-            if name not in {s.name for s in there}:
-                listed = ", ".join(s.name for s in there)
-                raise InvalidRequest(
-                    f"the model has no {part[:-1]} {name!r}; it has: {listed}", pointer=f"/card/{part}/{name}"
-                )
-    return description
 
 
 def named(filename: str, media_type: str) -> str:

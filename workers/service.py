@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from explainers.cards import read_card
 from explainers.layout import Shapes
 from explainers.types import Arrays, Card
 
@@ -85,9 +86,7 @@ class Service:
         name: str | None = None,
     ) -> tuple[ModelRecord, bool]:
         """Look at an uploaded model in the scan runner and keep it; True: it is new to this tenant."""
-        found = intake.model(
-            self._scanner.of(tenant), self._blobs, file, externals, intake.read_card(card), name
-        )
+        found = intake.model(self._scanner.of(tenant), self._blobs, file, externals, read_card(card), name)
 
         def keep(session: Session) -> tuple[ModelRecord, bool]:
             model, created = models.keep(session, tenant, found.size, found.card, found.description)
@@ -115,7 +114,7 @@ class Service:
         """Look at a kept model anew with another card, which replaces the one that it has."""
         known = self.model(tenant, ref)
         with self._blobs.path(known.id).open("rb") as source:
-            found = intake.look(self._scanner.of(tenant), source, card)
+            found = self._scanner.of(tenant).scan(source, card)
 
         def keep(session: Session) -> ModelRecord:
             model = models.find(session, tenant, known.id)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 import numpy as np
-from pydantic import ValidationError
 
 from explainers import registry
+from explainers.cards import read_card
 from explainers.errors import InvalidRequest
 from explainers.inputs import (
     ARRAYS,
@@ -77,11 +77,11 @@ def card(text: str) -> Card:
     """Read a JSON file that says what the model's numbers mean."""
     path: Path = FILE.convert(text, None, None)
     try:
-        return Card.model_validate_json(path.read_bytes())
-    except ValidationError as e:
-        found = e.errors()[0]
-        where = "/".join(str(step) for step in found["loc"])
-        raise click.BadParameter(f"{path} is no card: {where + ': ' if where else ''}{found['msg']}") from e
+        return read_card(path.read_bytes())
+    except InvalidRequest as e:
+        found = e.extra["errors"][0]
+        where = found["pointer"].removeprefix("/card").removeprefix("/")
+        raise click.BadParameter(f"{path} is no card: {where and where + ': '}{found['detail']}") from e
 
 
 seed_option = click.option(

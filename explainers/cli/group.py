@@ -98,6 +98,7 @@ def _placed(pointer: str, detail: str) -> str:
         "target": "--target",
         "seed": "--seed",
         "method": "--method",
+        "card": "--card",
     }
     if top not in option:
         return detail

@@ -10,7 +10,7 @@ from ..errors import ModelForbidden, ModelUnparseable
 from .calls import check_calls
 from .limits import Limits
 from .passes.apart import RUNTIMES_OWN
-from .stored import check_tensor
+from .stored import check_sparse, check_tensor
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 FORBIDDEN = frozenset({"com.microsoft::EPContext", "com.microsoft::PyOp"})
@@ -42,6 +42,7 @@ def inspect(proto: onnx.ModelProto, limits: Limits, *, external: bool) -> None:
     check_calls(proto, limits)
     for tensor in tensors_in(proto):
         check_tensor(tensor, limits, external=external)
+    check_sparse(sparse_in(proto), limits)
 
 
 def _check_versions(proto: onnx.ModelProto) -> None:
@@ -97,13 +98,21 @@ def tensors_in(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     for _, body in bodies(proto):
         if isinstance(body, onnx.GraphProto):
             yield from body.initializer
-            for sparse in body.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
         for a in attributes(body):
             yield from ([a.t] if a.HasField("t") else [])
             yield from a.tensors
-            for sparse in [*([a.sparse_tensor] if a.HasField("sparse_tensor") else []), *a.sparse_tensors]:
-                yield from (sparse.values, sparse.indices)
+    for sparse in sparse_in(proto):
+        yield from (sparse.values, sparse.indices)
+
+
+def sparse_in(proto: onnx.ModelProto) -> Iterator[onnx.SparseTensorProto]:
+    """Return every sparse tensor in a model: weights and those in attributes."""
+    for _, body in bodies(proto):
+        if isinstance(body, onnx.GraphProto):
+            yield from body.sparse_initializer
+        for a in attributes(body):
+            yield from ([a.sparse_tensor] if a.HasField("sparse_tensor") else [])
+            yield from a.sparse_tensors
 
 
 def _check_names(body: Body, limits: Limits) -> None:
@@ -111,6 +120,7 @@ def _check_names(body: Body, limits: Limits) -> None:
     if isinstance(body, onnx.GraphProto):
         values = (body.input, body.output, body.value_info, body.initializer)
         names += [v.name for part in values for v in part]
+        names += [s.values.name for s in body.sparse_initializer]
     if max(map(len, names)) > limits.name_length:
         raise ModelForbidden(
             f"a tensor's name is longer than {limits.name_length} characters", reason="limits"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 
-from onnx import TensorProto
+from onnx import SparseTensorProto, TensorProto
 
 from ..errors import ModelForbidden, ModelUnparseable
 from .limits import Limits
@@ -30,20 +31,8 @@ KNOWN = {"location", "offset", "length", "checksum"}
 
 def check_tensor(tensor: TensorProto, limits: Limits, *, external: bool) -> None:
     """Refuse a tensor that lies about its size or points to a file it may not."""
-    name = tensor.name[:80]
-    if any(d < 0 for d in tensor.dims):
-        raise ModelUnparseable(f"tensor {name!r} has a negative length: {list(tensor.dims)[:20]}")
-    if tensor.data_type == TensorProto.UNDEFINED or tensor.data_type not in TensorProto.DataType.values():
-        raise ModelUnparseable(f"tensor {name!r} has no known data type")
-    if len(tensor.dims) > limits.rank:
-        raise ModelForbidden(f"tensor {name!r} has more than {limits.rank} axes", reason="limits")
-    field, bits = _KINDS.get(TensorProto.DataType.Name(tensor.data_type), ("int32_data", 8))
-    declared = (math.prod(tensor.dims) * bits + 7) // 8
-    what = f"tensor {name!r} of shape {list(tensor.dims)[:20]}"
-    if declared > limits.tensor_bytes:
-        raise ModelForbidden(
-            f"{what} needs {declared} bytes, the limit is {limits.tensor_bytes}", reason="limits"
-        )
+    field, bits = _KINDS.get(_kind(tensor.name, tensor.data_type), ("int32_data", 8))
+    what, declared = _size(tensor.name, tensor.dims, bits, limits)
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
         _check_external(tensor, declared, external)
     elif tensor.HasField("raw_data"):
@@ -51,6 +40,40 @@ def check_tensor(tensor: TensorProto, limits: Limits, *, external: bool) -> None
             raise ModelUnparseable(f"{what} needs {declared} bytes and holds {len(tensor.raw_data)}")
     else:
         _check_elements(tensor, field, bits, what)
+
+
+def check_sparse(tensors: Iterable[SparseTensorProto], limits: Limits) -> None:
+    """Refuse sparse tensors that are too large once they are written out whole."""
+    total = 0
+    for sparse in tensors:
+        values = sparse.values
+        _, bits = _KINDS.get(_kind(values.name, values.data_type), ("int32_data", 8))
+        total += _size(values.name, sparse.dims, bits, limits)[1]
+    if total > limits.bytes:
+        raise ModelForbidden(
+            f"the model's sparse tensors need {total} bytes written out, the limit is {limits.bytes}",
+            reason="limits",
+        )
+
+
+def _kind(name: str, data_type: int) -> str:
+    if data_type == TensorProto.UNDEFINED or data_type not in TensorProto.DataType.values():
+        raise ModelUnparseable(f"tensor {name[:80]!r} has no known data type")
+    return str(TensorProto.DataType.Name(data_type))
+
+
+def _size(name: str, dims: Sequence[int], bits: int, limits: Limits) -> tuple[str, int]:
+    """Return what to call a tensor and the bytes that its shape stands for; refuse one that no limit allows."""
+    if any(d < 0 for d in dims):
+        raise ModelUnparseable(f"tensor {name[:80]!r} has a negative length: {list(dims)[:20]}")
+    if len(dims) > limits.rank:
+        raise ModelForbidden(f"tensor {name[:80]!r} has more than {limits.rank} axes", reason="limits")
+    declared, what = (math.prod(dims) * bits + 7) // 8, f"tensor {name[:80]!r} of shape {list(dims)[:20]}"
+    if declared > limits.tensor_bytes:
+        raise ModelForbidden(
+            f"{what} needs {declared} bytes, the limit is {limits.tensor_bytes}", reason="limits"
+        )
+    return what, declared
 
 
 def _check_elements(tensor: TensorProto, field: str, bits: int, what: str) -> None:

@@ -132,6 +132,15 @@ def test_every_wrong_request_gets_one_message(words, status, message, out):
     assert "Traceback" not in done.stderr
 
 
+def test_a_card_of_another_model_is_refused(out, tmp_path):
+    card = tmp_path / "card.json"
+    card.write_text('{"inputs": {"nobody": {"kind": "image"}}}')
+    done = explain(out, "--input", THREE, "--card", card)
+    assert "--card inputs/nobody: the model has no input 'nobody'; it has: input" in done.stderr
+    assert done.exit_code == 2
+    assert not out.exists()
+
+
 def test_a_picture_of_another_size_is_named_with_the_size_that_fits(out, tmp_path):
     Image.new("RGB", (20, 30)).save(tmp_path / "big.png")
     done = explain(out, "--card", CARD, "--input", tmp_path / "big.png")

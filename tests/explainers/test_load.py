@@ -142,3 +142,68 @@ def test_a_graph_that_contradicts_itself():
 def test_a_missing_path_says_so(tmp_path):
     with pytest.raises(ModelUnparseable, match="no file"):
         explainers.load(tmp_path / "none.onnx")
+
+
+def sparse(dims, values, at, name="w"):
+    values, at = np.array(values, np.float32), np.array(at, np.int64)
+    return helper.make_sparse_tensor(
+        onnx.numpy_helper.from_array(values, name), onnx.numpy_helper.from_array(at, "at"), dims
+    )
+
+
+def multiplied(w=None, node=None):
+    """y = x w with a weight of 2 x 3, sparse or from a node."""
+    proto = parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 21]> g (float[N, 2] x) => (float[N, 3] y) { y = MatMul(x, w) }"""
+    )
+    proto.graph.sparse_initializer.extend([w] if w is not None else [])
+    if node is not None:
+        proto.graph.node.insert(0, node)
+    return proto
+
+
+SPARSE = {"flat": [1, 5], "by axes": [[0, 1], [1, 2]]}
+
+
+@pytest.mark.parametrize("at", SPARSE.values(), ids=SPARSE)
+@pytest.mark.parametrize("constant", [False, True])
+def test_sparse_weights_are_weights(at, constant):
+    w = sparse([2, 3], [2.0, -3.0], at)
+    node = helper.make_node("Constant", [], ["w"], sparse_value=w)
+    loaded = explainers.load(multiplied(None, node) if constant else multiplied(w))
+
+    x = np.array([[1.0, 4.0]], np.float32)
+    for method in ("input_x_gradient", "feature_ablation"):
+        found = explainers.explain(loaded, x, method, target=2)
+        np.testing.assert_allclose(found.attributions["x"], [[0.0, -12.0]])
+        np.testing.assert_array_equal(found.arrays["output.y"], [[0.0, 2.0, -12.0]])
+
+
+def test_sparse_weights_in_a_branch():
+    branches = [
+        helper.make_graph(
+            [helper.make_node("Mul", ["x", "w"], ["out"])], "branch", [],
+            [helper.make_tensor_value_info("out", 1, ["N", 2])], sparse_initializer=[sparse([2], [value], [1])],
+        )
+        for value in (2.0, 5.0)
+    ]  # fmt: skip
+    proto = model()
+    proto.graph.node[0].CopyFrom(
+        helper.make_node("If", ["yes"], ["y"], then_branch=branches[0], else_branch=branches[1])
+    )
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array(False), "yes"))
+    found = explainers.explain(explainers.load(proto), np.ones((1, 2), np.float32), "gradient", target=1)
+    np.testing.assert_array_equal(found.attributions["x"], [[0.0, 5.0]])
+
+
+def test_sparse_weights_that_are_large_written_out():
+    with pytest.raises(ModelForbidden, match=r"'w' of shape \[200000, 3000\] needs 2400000000 bytes"):
+        explainers.load(multiplied(sparse([200_000, 3000], [1.0], [5])))
+    several = multiplied(sparse([2, 3], [1.0], [5]))
+    several.graph.sparse_initializer.extend(sparse([10, 1000], [1.0], [i], f"w{i}") for i in range(3))
+    with pytest.raises(
+        ModelForbidden, match="sparse tensors need 120024 bytes written out, the limit is 100000"
+    ):
+        explainers.load(several, limits=Limits(bytes=100_000))
+    with pytest.raises(ModelRefused, match="negative length"):
+        explainers.load(multiplied(sparse([-2, 3], [1.0], [0])))
