@@ -111,6 +111,6 @@ def from_json(fields: dict[str, Any]) -> ExplainError:
     errors = fields.get("errors") or []
     kind = _kinds(ExplainError).get(str(fields.get("code")), ExplainError)
     extra = {k: v for k, v in fields.items() if k not in known}
-    if len(errors) > 1:
+    if len(errors) > 1 or any(e["detail"] != fields["detail"] for e in errors):
         extra["errors"] = errors
     return kind(str(fields["detail"]), pointer=errors[0]["pointer"] if len(errors) == 1 else "", **extra)

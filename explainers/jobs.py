@@ -228,7 +228,8 @@ def compile(
 ) -> onnx.ModelProto:
     """Return the explanation as one ONNX graph.
 
-    The model's inputs and `target_weights` go in, its outputs and `attribution.<input>` come out.
+    The model's inputs and `target_weights` go in, its outputs and `attribution.<input>` come out; of the target, `output` and
+    `logits` are built in.
     """
     request = read_request({"method": method, "params": _fields(params), "target": _fields(target)})
     kind = find(request.method)

@@ -67,9 +67,14 @@ class Model:
         self.builds = 0
         """Sessions built so far."""
         if card.inputs or card.outputs:
-            check_card(card, self.inputs, [spec(v) for v in to_ir(self.proto).graph.outputs])
+            self._check_card()
         self.words = tokenizers(self.proto, card, self.inputs if words.names_in(card) else [])
         """The tokenizer of each input of text."""
+
+    def _check_card(self) -> None:
+        graph = to_ir(self.proto).graph
+        inner = {v.name for n in graph for v in n.outputs if v.name}
+        check_card(self.card, self.inputs, [spec(v) for v in graph.outputs], inner)
 
     @cached_property
     def description(self) -> ModelDescription:

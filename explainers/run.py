@@ -237,6 +237,7 @@ class Run:
             parts.append(part)
             done += len(part["account.score"])
             self.progress(done, self.items, "items")
+        targets.check_items(self.explained, [done], self.items)
         self.evaluations += self.items
         return self.join(parts)
 

@@ -15,7 +15,8 @@ from .types import Array, At, Target
 def wants_argmax(target: Target, dims: Sequence[int | str | None] | None) -> bool:
     """Say whether each item's own greatest class is explained."""
     if target.index == "argmax":
-        return True
+        # of one number for an item there is nothing to choose
+        return dims is None or len(dims) > 1
     named = target.index is not None or target.contrast is not None or target.weights is not None
     classes = class_count(list(dims)) if dims is not None else None
     return not named and classes is not None and classes != 1
@@ -34,10 +35,9 @@ def weights(target: Target, shape: Sequence[int], dtype: Any, index: Array | Non
     elif isinstance(target.index, At):
         position: Any = (slice(None), *target.index.at)
         w[position] = 1
-    elif target.index == "argmax" or index is not None:
-        assert index is not None
+    elif index is not None:
         flat[rows, index] = 1
-    elif target.index is not None:
+    elif target.index not in (None, "argmax"):
         flat[rows, np.broadcast_to(np.asarray(target.index), rows.shape)] = 1
     else:
         w[...] = 1
@@ -101,7 +101,8 @@ def check_items(name: str, dims: Sequence[int | str | None], items: int) -> None
     if isinstance(dims[0], int) and dims[0] != items:
         raise InvalidRequest(
             f"{name!r} has shape {list(dims)} for {items} items: no item axis in front; "
-            "export the model so that the first axis of its output counts items",
+            "see whether the card's batch_axis is right, name an inner tensor with items in front as the target's output, "
+            "or export the model with such an output",
             pointer="/target/output",
         )
 

@@ -85,7 +85,7 @@ class InputCard(Frozen):
         None, description="Greatest value that the model can be given, after normalisation."
     )
     batch_axis: int | None = Field(
-        0, ge=0, description="Axis of the items; null: the input is shared by all items."
+        0, description="Axis of the items; null: the input is shared by all items."
     )
     feature_names: list[str] | None = None
     categories: dict[str, list[str]] | None = None
@@ -110,7 +110,7 @@ class Card(Frozen):
         return self.inputs.get(name, InputCard())
 
     def labels(self, output: str) -> list[str] | None:
-        """Return the labels of one output's last axis, if known."""
+        """Return the labels of one output's classes, if known."""
         return self.outputs.get(output, OutputCard()).labels
 
 

@@ -79,9 +79,11 @@ def card(text: str) -> Card:
     try:
         return read_card(path.read_bytes())
     except InvalidRequest as e:
-        found = e.extra["errors"][0]
-        where = found["pointer"].removeprefix("/card").removeprefix("/")
-        raise click.BadParameter(f"{path} is no card: {where and where + ': '}{found['detail']}") from e
+        faults = [
+            (f["pointer"].removeprefix("/card").removeprefix("/"), f["detail"]) for f in e.extra["errors"]
+        ]
+        said = "; ".join((where and f"{where}: {detail}") or detail for where, detail in faults)
+        raise click.BadParameter(f"{path} is no card: {said}") from e
 
 
 seed_option = click.option(

@@ -25,7 +25,9 @@ def compile_command(
 ) -> None:  # fmt: skip
     """Write an explanation as an ONNX model.
 
-    It is MODEL explained by a white-box method, and runs wherever ONNX runs.
+    It is MODEL explained by a white-box method, and runs wherever ONNX runs. What
+    is explained comes in beside the model's inputs as target_weights, a weight for
+    each value of the output; of --target, output and logits alone are built in.
     """
     graph = explainers.compile(
         explainers.load(model, card=card), method, params=parameters(method, pairs, fields), target=target

@@ -158,8 +158,9 @@ def emit(
     explained = target.name or ""
     if dimensions(target) == []:
         # one number for an item that runs alone is that item's row
-        target = op.Reshape(target, [1])
-        target.name = f"{explained}/row"
+        row = op.Expand(target, [1])
+        row.name, row.shape, row.dtype = f"{explained}/row", ir.Shape([1]), target.dtype
+        target = row
     weights = _argmax_weights(op, target) if head == "argmax" else _weights_input(graph, target)
     explanation = ExplanationGraph(model, op, chosen, target, weights, fixed, card=card or Card())
     arrays = method.run(explanation, params)

@@ -47,6 +47,11 @@ def check_sparse(tensors: Iterable[SparseTensorProto], limits: Limits) -> None:
     total = 0
     for sparse in tensors:
         values = sparse.values
+        if values.data_type == TensorProto.STRING:
+            raise ModelForbidden(
+                f"tensor {values.name[:80]!r} is sparse and holds strings; write it out whole",
+                reason="op-not-allowed",
+            )
         _, bits = _KINDS.get(_kind(values.name, values.data_type), ("int32_data", 8))
         total += _size(values.name, sparse.dims, bits, limits)[1]
     if total > limits.bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import parser
 
@@ -121,6 +122,48 @@ def test_a_model_that_answers_one_number_explains_items_one_by_one(method):
     assert scalar.arrays["output.y"].shape == (3,)
 
 
+@pytest.mark.parametrize("method", ["gradient", "lrp", "occlusion", "integrated_gradients"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_of_one_number_the_greatest_class_is_that_number(method, kept):
+    model, x = one_number(kept=kept), np.ones((1, 4), np.float32)
+    found = [explainers.explain(model, x, method, target=t).attributions["x"] for t in (None, "argmax")]
+    np.testing.assert_array_equal(*found)
+
+
+def test_the_greatest_class_of_a_row_of_numbers_is_each_number():
+    proto = parser.parse_model(
+        MIXED.replace("float[N, 4] y", "float[N] y").replace("items = {0}", "items = {1}")
+    )
+    del proto.graph.node[1], proto.graph.node[0].output[:]
+    proto.graph.node[0].output.append("y")
+    proto.graph.node[0].attribute.append(onnx.helper.make_attribute("keepdims", 0))
+    x = np.eye(4, dtype=np.float32)
+    for method in ("gradient", "occlusion"):
+        found = explainers.explain(explainers.load(proto), x, method, target="argmax")
+        np.testing.assert_array_equal(found.account.score, x.mean(1))
+        assert found.account.index == []
+
+
+def test_the_graph_of_a_model_that_answers_one_number():
+    graph = explainers.compile(one_number(kept=False), "gradient")
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    x = np.array([[0.5, 1, -1, 2]], np.float32)
+    names = ["y", "attribution.x"]
+    score, slope = session.run(names, {"x": x, "target_weights": np.ones(1, np.float32)})
+    w = np.array([1, -2, 0.5, 0])
+    np.testing.assert_allclose(score, np.tanh(x * w).mean(), rtol=1e-6)
+    np.testing.assert_allclose(slope, w / np.cosh(x * w) ** 2 / 4, rtol=1e-5)
+
+
+def test_an_output_whose_rows_are_no_items_is_refused_after_the_run():
+    text = FIXED.replace("float[1, 2, 3] x", "float[N, 2, 3] x").replace("float[1, 4] y", "float[M, 4] y")
+    proto = parser.parse_model(text.replace("{1, 6}", "{-1, 3}"))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.eye(3, 4, dtype=np.float32), "w"))
+    for method in ("gradient", "lrp", "occlusion"):
+        with pytest.raises(InvalidRequest, match=r"'y' has shape \[4.*\] for 2 items: no item axis in front"):
+            explainers.explain(explainers.load(proto), np.ones((2, 2, 3), np.float32), method)
+
+
 @pytest.mark.parametrize("method", ["gradient", "lrp", "integrated_gradients", "occlusion", "rise"])
 @pytest.mark.parametrize("items", [1, 3])
 def test_an_output_without_an_item_axis_is_refused_in_the_same_words(method, items):
@@ -129,5 +172,5 @@ def test_an_output_without_an_item_axis_is_refused_in_the_same_words(method, ite
     )
     proto.graph.initializer.append(onnx.numpy_helper.from_array(np.eye(6, 4, dtype=np.float32), "w"))
     proto.graph.node.append(onnx.helper.make_node("Squeeze", ["z"], ["y"]))
-    with pytest.raises(InvalidRequest, match=r"'y' has shape .*: no item axis in front; export the model"):
+    with pytest.raises(InvalidRequest, match=r"'y' has shape .*: no item axis in front; see whether"):
         explainers.explain(explainers.load(proto), np.ones((items, 2, 3), np.float32), method)

@@ -10,10 +10,14 @@ from explainers.errors import InvalidRequest, pointer_to
 
 MODEL = """
     <ir_version: 10, opset_import: ["" : 21]>
-    g (float[N, 4] x, float[N] k) => (float[N, 4] y, float[N, M] z) {
+    g (float[N, 4] x, float[N] k, float s) => (float[N, 4] y, float[N, M] z, float[N, 4, 1, 1] w, int64[N] c, float[N, 1] p)
+    <int64[2] apart = {2, 3}, int64[1] one = {1}> {
         a = Relu(x)
         y = Softmax(a)
         z = Identity(x)
+        w = Unsqueeze(a, apart)
+        c = ArgMax<axis = 1, keepdims = 0>(x)
+        p = ReduceSum(x, one)
     }
 """
 
@@ -25,14 +29,15 @@ def load(card):
 @pytest.mark.parametrize(
     ("card", "pointer", "detail"),
     [
-        ({"inputs": {"X": {}}}, "/card/inputs/X", "the model has no input 'X'; it has: x, k"),
+        ({"inputs": {"X": {}}}, "/card/inputs/X", "the model has no input 'X'; it has: x, k, s"),
         ({"inputs": {"x": {"batch_axis": 2}}}, "/card/inputs/x/batch_axis", "2 axes"),
         ({"inputs": {"k": {"batch_axis": 1}}}, "/card/inputs/k/batch_axis", "1 axes"),
-        ({"inputs": {"x": {"batch_axis": -1}}}, "/card/inputs/x/batch_axis", "greater than or equal to 0"),
+        ({"inputs": {"x": {"batch_axis": -1}}}, "/card/inputs/x/batch_axis", "counted from 0; -1 is none"),
+        ({"inputs": {"s": {}}}, "/card/inputs/s/batch_axis", "0 axes"),
         ({"inputs": {"x": {"item_axis": 0}}}, "/card/inputs/x/item_axis", "not permitted"),
-        ({"outputs": {"Y": {"labels": ["a"]}}}, "/card/outputs/Y", "the model has no output 'Y'; it has: y, z"),
-        ({"outputs": {"a": {}}}, "/card/outputs/a", "no output 'a'"),
-        ({"outputs": {"y": {"labels": ["a"]}}}, "/card/outputs/y/labels", "1 labels for the 4 values"),
+        ({"outputs": {"Y": {"labels": ["a"]}}}, "/card/outputs/Y", "no output or inner tensor 'Y'; its outputs: y, z, w, c, p"),
+        ({"outputs": {"y": {"labels": ["a"]}}}, "/card/outputs/y/labels", "1 labels for the 4 classes"),
+        ({"outputs": {"w": {"labels": ["a"]}}}, "/card/outputs/w/labels", "1 labels for the 4 classes"),
         ("{", "/card", "dictionary"),
         (b"{", "/card", "Invalid JSON"),
     ],
@@ -58,6 +63,11 @@ def test_all_faults_are_said_at_once():
         {"inputs": {"x": {"batch_axis": 1}}},
         {"inputs": {"x": {"batch_axis": None}, "k": {"batch_axis": 0}}},
         {"outputs": {"y": {"labels": ["one", "two", "three", "four"]}}},
+        {"outputs": {"a": {"labels": ["one", "two", "three", "four"]}}},
+        {"outputs": {"w": {"labels": ["one", "two", "three", "four"]}}},
+        # one value may stand for two classes, or for the number of one
+        {"outputs": {"p": {"labels": ["no", "yes"]}, "c": {"labels": ["one", "two", "three", "four"]}}},
+        {"outputs": {"y": {"labels": []}}},
         # as many as a run will tell
         {"outputs": {"z": {"labels": ["one"]}}},
     ],

