@@ -34,12 +34,31 @@ def decide(
     return "one-by-one"
 
 
+def alone(run: Runner, axes: Axes, batch: int | None) -> Runner:
+    """Return what runs one item as the deployed model does: among as many copies of it as its fixed batch wants."""
+
+    def among_copies(feeds: Feeds) -> Arrays:
+        answers = run(take(feeds, axes, np.zeros(batch or 1, np.int64)))
+        return {n: np.atleast_1d(a)[:1] for n, a in answers.items()}
+
+    return run if batch in (None, 1) else among_copies
+
+
 def _pair(feeds: Feeds, axes: Axes) -> tuple[Arrays, Arrays, Arrays]:
     """Return two different single items made of the first one's values, and both in one batch."""
     one = take(feeds, axes, np.array([0]))
-    two = {n: a if axes[n] is None else np.roll(a.reshape(-1), 1).reshape(a.shape) for n, a in one.items()}
+    two = {n: a if axes[n] is None else _other(a) for n, a in one.items()}
     both = {n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()}
     return one, two, both
+
+
+def _other(a: Array) -> Array:
+    """Return the same values in other places; where all are equal, real ones that differ."""
+    found = np.roll(a.reshape(-1), 1).reshape(a.shape)
+    if a.dtype.kind != "f" or not np.array_equal(found, a):
+        # whole numbers may be positions or lengths, which not every number can be
+        return found
+    return (a + np.linspace(0.5, 1, a.size).reshape(a.shape)).astype(a.dtype)
 
 
 def _same(both: Array, one: Array, two: Array) -> bool:

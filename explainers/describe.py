@@ -37,6 +37,11 @@ def spec(v: ir.Value, batch_axis: int | None = None) -> TensorSpec:
     return TensorSpec(name=v.name or "", dtype=dtype, shape=dimensions(v), batch_axis=batch_axis)
 
 
+def inner_names(graph: ir.Graph) -> set[str]:
+    """Return the names of the tensors that a graph computes."""
+    return {v.name for n in graph for v in n.outputs if v.name}
+
+
 def batch_axis(v: ir.Value, first: ir.Value, card: Card) -> int | None:
     """Return the axis of an input that counts items: the card's word, else where the first input's batch symbol stands."""
     if v.name in card.inputs:

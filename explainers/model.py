@@ -13,9 +13,9 @@ import onnx
 import onnx_ir as ir
 
 from . import words
-from .batching import Batching, decide
+from .batching import Batching, alone, decide
 from .cards import check_card, read_card
-from .describe import batch_axis, describe, spec
+from .describe import batch_axis, describe, inner_names, spec
 from .errors import ExplainError
 from .explainer import Explainer, Place
 from .front import Front
@@ -66,15 +66,14 @@ class Model:
         self._shelf = Shelf(KEPT)
         self.builds = 0
         """Sessions built so far."""
-        if card.inputs or card.outputs:
-            self._check_card()
+        self._check_card()
         self.words = tokenizers(self.proto, card, self.inputs if words.names_in(card) else [])
         """The tokenizer of each input of text."""
 
     def _check_card(self) -> None:
-        graph = to_ir(self.proto).graph
-        inner = {v.name for n in graph for v in n.outputs if v.name}
-        check_card(self.card, self.inputs, [spec(v) for v in graph.outputs], inner)
+        if self.card != Card():
+            graph = to_ir(self.proto).graph
+            check_card(self.card, self.inputs, list(map(spec, graph.outputs)), inner_names(graph))
 
     @cached_property
     def description(self) -> ModelDescription:
@@ -143,7 +142,8 @@ class Model:
         ways += ["freed"] if self._freed is not None else []
         ways = [way for way in ways if not self._decides_in_run(feeds, way)]
         together = {way: partial(self._runner, way, place) for way in ways}
-        return decide(feeds, self.axes, self._forward("free", place).run, together)
+        apart = alone(self._runner("free", place), self.axes, self.fixed_batch)
+        return decide(feeds, self.axes, apart, together)
 
     def _runner(self, way: Batching, place: Place) -> Callable[[Feeds], Arrays]:
         return self._forward(way, place).run

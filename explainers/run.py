@@ -74,6 +74,7 @@ class Run:
     def apart(self) -> str:
         """Why the items run one by one; empty where they run in batches, which is shown by running both ways."""
         if self.model.batching(self.one, self.place) == "one-by-one":
+            targets.check_alone(self.model.fixed_batch)
             return "the model computes something else, or nothing, when items share a batch"
         shared = [n for n in self.explained_inputs if self.axes[n] is None]
         if shared and find(self.request.method).compiled:

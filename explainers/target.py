@@ -107,6 +107,16 @@ def check_items(name: str, dims: Sequence[int | str | None], items: int) -> None
         )
 
 
+def check_alone(batch: int | None) -> None:
+    """Refuse a model whose items can run neither alone nor in batches of any other size than the one it was exported for."""
+    if batch is not None and batch != 1:
+        raise InvalidRequest(
+            f"the model takes {batch} items at a time, and its batch axis could not be freed so that items get the same answers; "
+            "export it for a batch of 1 or of any size; if the axis counts something else, say so by batch_axis in the card",
+            pointer="/inputs",
+        )
+
+
 def class_index(target: Target, items: int) -> list[int]:
     """Return each item's explained class where the target names one."""
     if type(target.index) is int:

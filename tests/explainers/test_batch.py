@@ -26,6 +26,14 @@ MIXED = """
     }
 """
 
+SUMMED = """
+    <ir_version: 10, opset_import: ["" : 21]>
+    g (float[4] x) => (float y) {
+        bent = Tanh(x)
+        y = ReduceMean<keepdims = 0>(bent)
+    }
+"""
+
 
 def fixed():
     proto = parser.parse_model(FIXED)
@@ -42,6 +50,36 @@ def test_a_fixed_batch_of_one_is_freed():
     assert (model.describe().batch, together.account.one_by_one) == ("freed", "")
     expected = np.concatenate([r.attributions["x"] for r in apart])
     np.testing.assert_allclose(together.attributions["x"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["input_x_gradient", "lrp", "occlusion", "rise"])
+def test_a_fixed_batch_of_several_is_freed(method):
+    text = FIXED.replace("float[1, 2, 3] x", "float[4, 2, 3] x").replace("float[1, 4] y", "float[4, 4] y")
+    proto = parser.parse_model(text.replace("{1, 6}", "{4, 6}"))
+    w = np.arange(24, dtype=np.float32).reshape(6, 4)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    several, x = explainers.load(proto), np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
+
+    found, one = (explainers.explain(model, x, method, target=2) for model in (several, fixed()))
+    assert (several.describe().batch, found.account.one_by_one) == ("freed", "")
+    np.testing.assert_allclose(found.attributions["x"], one.attributions["x"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.account.score, x.reshape(5, 6) @ w[:, 2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "occlusion"])
+@pytest.mark.parametrize("text", [MIXED.replace("N", "3"), SUMMED])
+def test_a_fixed_batch_that_cannot_be_freed_is_refused(method, text):
+    model = explainers.load(parser.parse_model(text))
+    shape = list(model.describe().inputs[0].shape)
+    with pytest.raises(InvalidRequest, match=f"the model takes {shape[0]} items at a time"):
+        explainers.explain(model, np.ones(shape, np.float32), method)
+
+
+def test_equal_values_do_not_hide_that_a_model_mixes_its_items():
+    model = explainers.load(parser.parse_model(MIXED))
+    explainers.explain(model, np.zeros((1, 4), np.float32), "gradient", target=0)
+    result = explainers.explain(model, np.eye(4, dtype=np.float32), "gradient", target=0)
+    assert "share a batch" in result.account.one_by_one
 
 
 def test_a_model_that_mixes_its_items_runs_them_one_by_one_and_says_so():
