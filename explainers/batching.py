@@ -22,14 +22,16 @@ def decide(
     """Return the first way of batching whose answers to two items are those that each item gets alone."""
     if not together or all(a is None for a in axes.values()):
         return "one-by-one"
-    one, two, both = _pair(feeds, axes)
-    alone = apart(one), apart(two)
+    one = take(feeds, axes, np.array([0]))
+    first = apart(one)
+    two, second = _another(one, axes, apart)
+    both = {n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()}
     for way, build in together.items():
         try:
             answers = build()(both)
         except ExplainError:
             continue
-        if all(_same(answers[n], alone[0][n], alone[1][n]) for n in answers):
+        if all(_same(answers[n], first[n], second[n]) for n in answers):
             return way
     return "one-by-one"
 
@@ -44,17 +46,30 @@ def alone(run: Runner, axes: Axes, batch: int | None) -> Runner:
     return run if batch in (None, 1) else among_copies
 
 
-def _pair(feeds: Feeds, axes: Axes) -> tuple[Arrays, Arrays, Arrays]:
-    """Return two different single items made of the first one's values, and both in one batch."""
-    one = take(feeds, axes, np.array([0]))
-    two = {n: a if axes[n] is None else _other(a) for n, a in one.items()}
-    both = {n: a if (axis := axes[n]) is None else np.concatenate([a, two[n]], axis) for n, a in one.items()}
-    return one, two, both
+def _another(one: Arrays, axes: Axes, apart: Runner) -> tuple[Arrays, Arrays]:
+    """Return another single item, and the answers to it."""
+    two = _changed(one, axes, _other)
+    try:
+        return two, apart(two)
+    except ExplainError:
+        # the model may take few values only
+        two = _changed(one, axes, _rolled)
+        return two, apart(two)
+
+
+def _changed(one: Arrays, axes: Axes, change: Callable[[Array], Array]) -> Arrays:
+    """Return another single item."""
+    return {n: a if axes[n] is None else change(a) for n, a in one.items()}
+
+
+def _rolled(a: Array) -> Array:
+    """Return the same values in other places."""
+    return np.roll(a.reshape(-1), 1).reshape(a.shape)
 
 
 def _other(a: Array) -> Array:
     """Return the same values in other places; where all are equal, real ones that differ."""
-    found = np.roll(a.reshape(-1), 1).reshape(a.shape)
+    found = _rolled(a)
     if a.dtype.kind != "f" or not np.array_equal(found, a):
         # whole numbers may be positions or lengths, which not every number can be
         return found

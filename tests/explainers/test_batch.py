@@ -82,6 +82,20 @@ def test_equal_values_do_not_hide_that_a_model_mixes_its_items():
     assert "share a batch" in result.account.one_by_one
 
 
+def test_equal_values_that_the_model_cannot_take_otherwise():
+    proto = parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        g (float[N, 3] x) => (float[N, 3] y) {
+            code = Cast<to = 7>(x)
+            y = Gather(w, code)
+        }
+    """)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 5], np.float32), "w"))
+    result = explainers.explain(explainers.load(proto), np.ones((2, 3), np.float32), "occlusion", target=1)
+    assert result.account.one_by_one == ""
+    np.testing.assert_array_equal(result.attributions["x"], [[0, 4, 0], [0, 4, 0]])
+
+
 def test_a_model_that_mixes_its_items_runs_them_one_by_one_and_says_so():
     model, x = explainers.load(parser.parse_model(MIXED)), np.eye(4, dtype=np.float32)
     result = explainers.explain(model, x, "gradient", target=0)
