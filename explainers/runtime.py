@@ -90,7 +90,7 @@ class Session:
             session, lane = self._session, False
         try:
             return list(session.run(names, feeds))
-        except Exception as e:  # as above
+        except Exception as e:  # onnxruntime's exceptions share no base class but Exception
             raise _translate(e) from e
         finally:
             if lane:

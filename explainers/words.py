@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, pointer_to
 from .types import Array, Arrays, Card, InputCard, TensorSpec
 
 KEY = "onnxplain.tokenizer/"
@@ -134,7 +134,7 @@ def find(metadata: Mapping[str, str], card: Card, specs: Sequence[TensorSpec]) -
         name = card.input(spec.name).tokenizer
         if name is None:
             continue
-        where = f"/card/inputs/{spec.name}/tokenizer"
+        where = pointer_to("card", "inputs", spec.name, "tokenizer")
         if KEY + name not in metadata:
             raise InvalidRequest(
                 f"the card of {spec.name!r} names the tokenizer {name!r}, which did not come with the model; send it as an "
@@ -159,7 +159,7 @@ def check_size(words: Words, rows: int, input: str) -> None:
         raise InvalidRequest(
             f"{words.name} does not fit the model: its ids reach {words.size - 1}, and {input!r} has embeddings for "
             f"{rows} tokens (0 to {rows - 1})",
-            pointer=f"/card/inputs/{input}/tokenizer",
+            pointer=pointer_to("card", "inputs", input, "tokenizer"),
         )
 
 

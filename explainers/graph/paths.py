@@ -123,13 +123,15 @@ def _blocker(node: ir.Node) -> Blocker:
     return Blocker(node=node_name(node), operator=key(node), reason=reason)
 
 
-def blocked(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
+def blocked(
+    blockers: list[Blocker], what: str = "no derivative from the inputs to the target"
+) -> OperatorsWithoutDerivative:
     """Return the refusal that lists every blocking node and the methods that work without a derivative."""
     names = "; ".join(f"{b.node} ({b.operator}): {b.reason}" for b in blockers[:5])
     more = f" and {len(blockers) - 5} more" if len(blockers) > 5 else ""
     would = [m.name for m in methods().values() if m.needs == "run"]
     return OperatorsWithoutDerivative(
-        f"no derivative from the inputs to the target: {names}{more}. Methods that would work: {', '.join(would)}",
+        f"{what}: {names}{more}. Methods that would work: {', '.join(would)}",
         pointer="/method",
         nodes=[b.model_dump() for b in blockers],
         methods=would,

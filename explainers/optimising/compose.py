@@ -73,7 +73,6 @@ def _take_in(whole: onnx.ModelProto, part: onnx.ModelProto, *, before: bool) -> 
     del whole.graph.node[:]
     whole.graph.node.extend([*part.graph.node, *nodes] if before else [*nodes, *part.graph.node])
     whole.graph.initializer.extend(part.graph.initializer)
-    whole.graph.sparse_initializer.extend(part.graph.sparse_initializer)
     whole.ir_version = max(whole.ir_version, part.ir_version)
     there = {o.domain: o for o in whole.opset_import}
     for o in part.opset_import:

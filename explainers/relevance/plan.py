@@ -8,11 +8,10 @@ from typing import Any
 
 import onnx_ir as ir
 
-from ..errors import InvalidRequest, OperatorsWithoutDerivative
+from ..errors import InvalidRequest
 from ..graph.constant import constant_value
-from ..graph.paths import find_path, is_float, node_name
+from ..graph.paths import blocked, find_path, is_float, node_name
 from ..graph.table import Backward, Table, key
-from ..registry import methods
 from ..types import Blocker
 from . import families as kin
 from .composites import Composite
@@ -96,7 +95,7 @@ def trace(
         recipients[node] = kin.recipients(node, family, active, halves=halves, softmax=softmax)
         reached.update(v for i in recipients[node] if (v := node.inputs[i]) is not None)
     if blockers:
-        raise refused(blockers[::-1])
+        raise blocked(blockers[::-1], "relevance cannot pass")
     return Plan([n for n in order if n in families], reached, families, recipients, steps)
 
 
@@ -107,19 +106,6 @@ def _blocker(node: ir.Node, family: str | None) -> Blocker:
         else f"is {family}, but has no derivative here"
     )
     return Blocker(node=node_name(node), operator=key(node), reason=reason)
-
-
-def refused(blockers: list[Blocker]) -> OperatorsWithoutDerivative:
-    """Return the refusal that lists every operator relevance cannot pass."""
-    names = "; ".join(f"{b.node} ({b.operator}) {b.reason}" for b in blockers[:5])
-    more = f" and {len(blockers) - 5} more" if len(blockers) > 5 else ""
-    would = [m.name for m in methods().values() if m.needs == "run"]
-    return OperatorsWithoutDerivative(
-        f"relevance cannot pass: {names}{more}. Methods that would work: {', '.join(would)}",
-        pointer="/method",
-        nodes=[b.model_dump() for b in blockers],
-        methods=would,
-    )
 
 
 def assign(plan: Plan, composite: Composite, numbers: Numbers, *, named: int = 0) -> None:
