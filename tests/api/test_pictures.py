@@ -92,8 +92,9 @@ def without_numbers(http, job, kind, item):
     return Image.open(io.BytesIO(made))
 
 
-@pytest.mark.parametrize("kind", PICTURED)
+# by kind, so that one model's runner stays warm through all methods
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", PICTURED)
 def test_every_method_that_asks_has_its_picture_of_every_kind_of_data(method, kind, http, finish, models):
     if (method, kind) == ("meaningful_perturbation", "trees"):
         assert "TreeEnsembleRegressor" in refusal(http, models[kind], method, kind)

@@ -15,6 +15,8 @@ from faults.work import greedy_job
 LIMIT = 1 << 30
 """Bytes that a runner may take: far less than the poison asks for, and so much that one that did well rests warm."""
 TRIES = 2
+PATIENCE = 60
+"""Seconds a job: two runners each have to start, be killed and make room, on a machine that may be busy otherwise."""
 # a runner that was not there before has its pipe, its process and what watches it
 RUNNER_FILES = 8
 GROWTH = 20 << 20
@@ -37,10 +39,10 @@ def poison(plant: Plant, greedy: str, first: int, each: int) -> list[str]:
         jobs[plant.submit_small(i)] = i
     plant.good_job(10**6 + first)
     for job in jobs:
-        plant.wait(job, 60 + 10 * each)
+        plant.wait(job, PATIENCE * each)
     plant.check_done(jobs)
     for job in poisoned:
-        ended = plant.wait(job, 120 + 10 * each)
+        ended = plant.wait(job, PATIENCE * each)
         found = ended["state"], ended["dead_letter"], ended["error"]["code"]
         assert found == ("failed", True, "resource-limit"), found
     plant.check_once(poisoned)
