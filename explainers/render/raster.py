@@ -28,11 +28,19 @@ def overlay(drawn: Subject) -> Array:
 
 def tinted(values: Array, limit: float, ground: Array | None) -> Array:
     """Return values (H, W) as colours over a ground in [0, 1]: the stronger, the less of the ground is seen."""
-    scaled = np.clip(np.nan_to_num(values / limit), -1, 1)
-    colours = COLOURS(zero_centred(1)(scaled))[..., :3]
-    strength = np.sqrt(np.abs(scaled))[..., None]
+    colours = coloured(values, limit)
+    strength = np.sqrt(np.abs(_scaled(values, limit)))[..., None]
     below = np.ones_like(colours) if ground is None else 0.72 + 0.28 * _grey(ground)
     return np.asarray(colours * strength + below * (1 - strength))
+
+
+def coloured(values: Array, limit: float) -> Array:
+    """Return values (H, W) in the colours of the scale itself."""
+    return np.asarray(COLOURS(zero_centred(1)(_scaled(values, limit)))[..., :3])
+
+
+def _scaled(values: Array, limit: float) -> Array:
+    return np.asarray(np.clip(np.nan_to_num(values / limit), -1, 1))
 
 
 def shown(drawn: Subject) -> Array:

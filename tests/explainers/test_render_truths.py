@@ -31,6 +31,21 @@ def test_bars_have_whiskers_as_long_as_the_errors():
     assert axes.get_xlabel().endswith("± one standard error")
 
 
+@pytest.mark.parametrize(("pixels", "title"), [(16, "each segment"), (4, "the 8 strongest of 16")])
+def test_segments_have_the_colours_of_the_scale_beside_their_input(pixels, title):
+    numbers = np.arange(64).reshape(1, 1, 8, 8) // pixels
+    worth = normal(64 // pixels)
+    arrays = {"attribution.x": worth[numbers], "segment.x": numbers}
+    given = np.linspace(0, 1, 64).reshape(1, 1, 8, 8)
+    card = {"kind": "image", "layout": "NCHW", "low": 0, "high": 1}
+    seen, cut, strongest, scale = draw(scene(arrays, card, {"x": given}), "segments").axes
+    np.testing.assert_allclose(seen.get_images()[0].get_array(), given[0, 0])
+    bar = scale._colorbar
+    want = bar.cmap(bar.norm(worth[numbers[0, 0]]))[..., :3]
+    np.testing.assert_allclose(cut.get_images()[0].get_array(), want)
+    assert (strongest.get_title(), len(strongest.patches)) == (title, min(len(worth), 8))
+
+
 def test_a_waterfall_falls_from_the_baseline_to_the_score():
     s = of_a_table()
     (axes,) = draw(s, "waterfall").axes

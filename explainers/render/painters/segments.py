@@ -11,7 +11,7 @@ from explainers.types import Array
 
 from ..frame import INK, colour_bar, fit, frame, headed, named
 from ..painter import painter
-from ..raster import panel, shown, tinted
+from ..raster import coloured, panel, shown
 from ..scene import Scene
 from ..subject import Subject, subject
 from ..table import Feature
@@ -27,21 +27,29 @@ def _is_image(scene: Scene) -> bool:
 
 @painter(array="segment.", level="item", fits=_is_image, rank=-2)
 def segments(scene: Scene) -> Figure:
-    """An image in its segments, each in the colour of its attribution, and the strongest as bars with their errors."""
+    """An image, its segments in the colours of their attributions, and the strongest as bars with their errors."""
     drawn, numbers = subject(scene), _numbers(scene)
-    rows, _ = largest(_pieces(scene, drawn, numbers), MOST)
-    figure = headed(frame(8.6, 4.6), drawn.title, drawn.subtitle)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 0.85))
+    rows, hidden = largest(_pieces(scene, drawn, numbers), MOST)
+    panels = 1 if drawn.given is None else 2
+    figure = headed(frame(4.9 + 2.5 * panels, 4.2), drawn.title, drawn.subtitle)
+    *pictures, right = figure.subplots(1, panels + 1, width_ratios=[1] * panels + [0.9])
     # every pixel carries its segment's value, but its sum over channels is no segment's
     values = _worth(scene, drawn)
-    ground = None if drawn.given is None else shown(drawn)
     limit = float(np.abs(values).max()) or 1.0
-    panel(left, tinted(values, limit, ground), f"{len(np.unique(numbers))} segments")
-    _borders(left, numbers)
-    _label(left, numbers, rows)
+    if drawn.given is not None:
+        panel(pictures[0], shown(drawn), "input")
+    # nothing shines through: the input and the borders are there, and a segment has the colour of its number on the scale
+    panel(pictures[-1], coloured(values, limit), f"{len(rows) + hidden} segments")
+    for axes in pictures:
+        _borders(axes, numbers)
+    _label(pictures[-1], numbers, rows)
     draw(right, rows)
-    named(right.xaxis.label, f"the strongest{explained_errors(rows)}")
-    colour_bar(figure, [left], limit, drawn.unit, location="bottom", shrink=0.9, pad=0.03, aspect=30)
+    named(right.title, f"the {len(rows)} strongest of {len(rows) + hidden}" if hidden else "each segment")
+    named(right.xaxis.label, f"{drawn.unit}{explained_errors(rows)}")
+    fit(right.xaxis.label, 3.6 * figure.dpi)
+    colour_bar(
+        figure, pictures, limit, drawn.unit, location="bottom", shrink=0.9 / panels, pad=0.03, aspect=30
+    )
     figure.axes[-1].locator_params(nbins=5)
     fit(figure.axes[-1].xaxis.label, 3.6 * figure.dpi)
     return figure
@@ -83,7 +91,9 @@ def _borders(axes: Axes, numbers: Array) -> None:
     lines += [((x + 0.5, x + 0.5), (y - 0.5, y + 0.5)) for y, x in zip(*right, strict=True)]
     xs = [v for (a, b), _ in lines for v in (a, b, np.nan)]
     ys = [v for _, (a, b) in lines for v in (a, b, np.nan)]
-    axes.plot(xs, ys, color=INK, linewidth=0.6, alpha=0.6)
+    # seen on what is dark, too
+    halo = [withStroke(linewidth=1.4, foreground="white", alpha=0.5)]
+    axes.plot(xs, ys, color=INK, linewidth=0.6, alpha=0.7, path_effects=halo)
 
 
 def _label(axes: Axes, numbers: Array, rows: list[Feature]) -> None:
