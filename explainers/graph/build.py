@@ -148,8 +148,15 @@ class Builder:
 
     def zeros_like(self, x: ir.Value) -> ir.Value:
         """Return zeros of x's shape and type."""
-        zero = ir.tensor(np.zeros(1, (x.dtype or ir.DataType.FLOAT).numpy()))
-        return self.ConstantOfShape(self.shape(x), value=zero)
+        return self._filled(x, 0)
+
+    def ones_like(self, x: ir.Value) -> ir.Value:
+        """Return ones of x's shape and type."""
+        return self._filled(x, 1)
+
+    def _filled(self, x: ir.Value, value: int) -> ir.Value:
+        one = ir.tensor(np.full(1, value, (x.dtype or ir.DataType.FLOAT).numpy()))
+        return self.ConstantOfShape(self.shape(x), value=one)
 
     def reduce_to(self, g: ir.Value, ys: Dims, x: ir.Value) -> ir.Value:
         """Sum g, whose axes are ys, over those along which x was broadcast to them."""

@@ -139,12 +139,7 @@ def as_moved(p: Passage) -> list[Any]:
 
 def _on_padding(p: Passage) -> Any:
     """Return the relevance that arrived at the padding."""
-    inside = p.op.Pad(
-        p.op.expand_like(p.op.constant(np.ones(1, (p.x.dtype or ir.DataType.FLOAT).numpy())), p.x),
-        p.node.inputs[1],
-        None,
-        *p.node.inputs[3:],
-    )
+    inside = p.op.Pad(p.op.ones_like(p.x), p.node.inputs[1], None, *p.node.inputs[3:])
     return p.op.Mul(p.r, p.op.Sub(1.0, inside))
 
 
@@ -169,8 +164,7 @@ def through_quantiser(p: Passage) -> list[Any]:
     """The same where the value is representable, nothing where it was clipped."""
     if p.node.op_type == "DequantizeLinear":
         return p.give(lambda i: p.r)
-    one = p.op.expand_like(p.op.constant(np.ones(1, (p.x.dtype or ir.DataType.FLOAT).numpy())), p.x)
-    inside = p.op.Sign(force(p.vjp(one)[0]))
+    inside = p.op.Sign(force(p.vjp(p.op.ones_like(p.x))[0]))
     p.lose("quantiser", lambda: p.op.Mul(p.r, p.op.Sub(1.0, inside)))
     return p.give(lambda i: p.op.Mul(p.r, inside))
 

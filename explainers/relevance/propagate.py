@@ -159,8 +159,7 @@ def _ones(op: Any, x: ir.Value) -> Any:
     item = [d for d in dims[1:] if isinstance(d, int)]
     if item and len(item) == len(dims) - 1:
         return op.constant(np.ones([1, *item], (x.dtype or ir.DataType.FLOAT).numpy()))
-    one = ir.tensor(np.ones(1, (x.dtype or ir.DataType.FLOAT).numpy()))
-    return op.ConstantOfShape(op.shape(x), value=one)
+    return op.ones_like(x)
 
 
 def _receive(site: Site, branch: Branch, s: Any) -> Any:

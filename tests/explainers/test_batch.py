@@ -182,6 +182,26 @@ def test_of_one_number_the_greatest_class_is_that_number(method, kept):
     np.testing.assert_array_equal(*found)
 
 
+# the w² rule of deep Taylor's first layer: 6.5 as 1, 4 and 0.25 to each other
+@pytest.mark.parametrize(
+    ("method", "want"), [("lrp", [1, 4, 1.5]), ("deep_taylor", np.array([1, 4, 0.25]) * 6.5 / 5.25)]
+)
+def test_the_relevance_of_a_quantised_number_has_the_shape_of_the_item(method, want):
+    proto = parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 21]>
+        g (float[1, 3] x) => (float y) <int64[2] all = {0, 1}, float step = {0.1}, int8 zero = {0}> {
+            scaled = MatMul(x, w)
+            sum = ReduceSum<keepdims = 0>(scaled, all)
+            steps = QuantizeLinear(sum, step, zero)
+            y = DequantizeLinear(steps, step, zero)
+        }
+    """)
+    w = np.array([[1], [2], [0.5]], np.float32)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    found = explainers.explain(explainers.load(proto), np.array([[1, 2, 3]], np.float32), method)
+    np.testing.assert_allclose(found.attributions["x"], [want], rtol=1e-4)
+
+
 def test_the_greatest_class_of_a_row_of_numbers_is_each_number():
     proto = parser.parse_model(
         MIXED.replace("float[N, 4] y", "float[N] y").replace("items = {0}", "items = {1}")
