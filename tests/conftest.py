@@ -14,11 +14,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from reference import postgresql as postgresql_server
+from reference.patience import PATIENCE
 
 from api.listening import listen
 from workers.broker import Broker
@@ -35,7 +37,7 @@ QUICK = {
     "reconcile_seconds": 0.5,
     "republish_seconds": 2.0,
     "heartbeat_seconds": 0.5,
-    "cancel_seconds": 1.0,
+    "cancel_seconds": 2.0,
 }
 # many services stand beside each other in a test run, and each of them for long
 os.environ |= {"ONNXPLAIN_RUNNERS_MEMORY": str(2 << 30), "ONNXPLAIN_RUNNER_IDLE_SECONDS": "30"}
@@ -80,13 +82,13 @@ class Stack:
         # tied, so that a test run that is killed leaves no worker behind
         command = tied([sys.executable, "-P", "-m", "workers.worker"])
         self.worker = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
-        self.until(lambda: self.service.ready().worker, 30)
+        self.until(lambda: self.service.ready().worker, PATIENCE)
         return self.worker
 
     def stop_worker(self) -> None:
         self.worker.send_signal(signal.SIGTERM)
         try:
-            self.worker.wait(20)
+            self.worker.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.worker.kill()
             self.worker.wait()
@@ -167,9 +169,15 @@ def web(stack: Stack) -> Iterator[str]:
         server = subprocess.Popen(
             command, cwd=ROOT, env=env, pass_fds=[listener.fileno()], stdout=log, stderr=log
         )
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.terminate()
-        assert server.wait(20) == 0, (stack.settings.data / "web.log").read_text()[-3000:]
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            # it listens already, and answers once it has started
+            httpx.get(f"{url}/healthz", timeout=PATIENCE, trust_env=False)
+            yield url
+        finally:
+            server.terminate()
+            status = server.wait(PATIENCE)
+        assert status == 0, (stack.settings.data / "web.log").read_text()[-3000:]
 
 
 @pytest.fixture(scope="session")

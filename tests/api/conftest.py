@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from onnx import TensorProto, helper
+from reference.patience import PATIENCE
 
 from api.app import create_app
 from explainers import tensors
@@ -140,7 +141,7 @@ def finish(http):
 
     def wait(answer: httpx.Response) -> dict:
         assert answer.status_code in (200, 202), answer.text
-        address, end = answer.headers["Location"], time.monotonic() + 60
+        address, end = answer.headers["Location"], time.monotonic() + PATIENCE
         while (job := http.get(address).json())["state"] in ("queued", "running"):
             assert time.monotonic() < end, job
             time.sleep(0.05)

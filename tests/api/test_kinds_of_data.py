@@ -16,7 +16,7 @@ from explainers.cli.group import main
 SENTENCES = ["A great film, not bad films", "not great"]
 MARKS = [[0, 0.1, 3.0, 0.2, 0.0, -1.0, -2.0, 0.25, 0.25, 0], [0, -1.0, 3.0, 0, 0, 0, 0, 0, 0, 0]]
 W = np.float32([1.0, -2.0, 3.0])
-WAIT = {"Prefer": "wait=30"}
+WAIT = {"Prefer": "wait=60"}
 
 
 def bundle(*more: str, card=texts.CARD):

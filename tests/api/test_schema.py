@@ -65,7 +65,7 @@ def headers(make_stack, mlp_bytes) -> Iterator[dict[str, str]]:
     dataset = web.post("/v1/datasets", data=saved(), headers=octets).json["id"]
     inputs = tensors.encode({"input": np.ones((2, 4), "f4")})
     asked = {"model": model, "method": "gradient", "inputs": inputs}
-    job = web.post("/v1/jobs", json=asked, headers=headers | {"Prefer": "wait=30"}).json
+    job = web.post("/v1/jobs", json=asked, headers=headers | {"Prefer": "wait=60"}).json
     assert job["state"] == "succeeded"
     KNOWN.update(models=model, datasets=dataset, jobs=job["id"])
     yield headers

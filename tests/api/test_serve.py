@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from reference.patience import PATIENCE
 
 from api.cli import without_password
 from explainers.client import Client
@@ -102,7 +103,7 @@ def test_what_dies_is_started_again(serve):
         for part in ("api", "worker", "broker"):
             running.children()[part].kill()
             job = client.submit(model, "gradient", {"input": digits(2)}, seed=hash(part) % 1000)
-            assert wait(running.url, job["id"], 45) == "succeeded", part
+            assert wait(running.url, job["id"], PATIENCE) == "succeeded", part
 
 
 def test_the_next_start_continues(serve):
@@ -110,11 +111,11 @@ def test_the_next_start_continues(serve):
     with Client(first.url) as client:
         model = client.upload_model(MODEL)["id"]
         job = client.submit(model, "occlusion", {"input": digits(3_000)}, params={"window": 1})["id"]
-        until(lambda: client.job(job)["progress"]["done"] > 0, 30)
+        until(lambda: client.job(job)["progress"]["done"] > 0, PATIENCE)
     first.interrupt()
     second = serve()
-    assert httpx.get(f"{second.url}/v1/jobs/{job}").json()["state"] in ("queued", "running")
-    assert wait(second.url, job, 60) == "succeeded"
+    assert httpx.get(f"{second.url}/v1/jobs/{job}", timeout=PATIENCE).json()["state"] in ("queued", "running")
+    assert wait(second.url, job, PATIENCE) == "succeeded"
     with Client(second.url) as client:
         assert client.result(job).attributions["input"].shape == (3_000, 1, 8, 8)
         assert client.job(job)["progress"]["done"] == 3_000
@@ -181,7 +182,7 @@ def wait(url: str, job: str, seconds: float) -> str:
     end, state = time.monotonic() + seconds, ""
     while state not in ("succeeded", "partially_succeeded", "failed", "cancelled") and time.monotonic() < end:
         try:
-            state = httpx.get(f"{url}/v1/jobs/{job}", timeout=5).json().get("state", "")
+            state = httpx.get(f"{url}/v1/jobs/{job}", timeout=PATIENCE).json().get("state", "")
         except (httpx.HTTPError, json.JSONDecodeError):
             state = ""
         time.sleep(0.05)

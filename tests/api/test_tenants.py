@@ -38,7 +38,7 @@ def made(web: FlaskClient, headers: dict[str, str], model: bytes) -> dict[str, A
         "/v1/datasets", data=b"a,b,c,d\n1,2,3,4\n", headers=headers | {"Content-Type": "text/csv"}
     )
     asked = {"model": "secretname", "method": "gradient", "inputs": INPUTS}
-    job = web.post("/v1/jobs", json=asked, headers=headers | {"Prefer": "wait=30", "Idempotency-Key": "one"})
+    job = web.post("/v1/jobs", json=asked, headers=headers | {"Prefer": "wait=60", "Idempotency-Key": "one"})
     assert job.json["state"] == "succeeded"
     return {"new": (first.status_code, data.status_code), "models": first.json["id"], "datasets": data.json["id"],
             "jobs": job.json["id"], "cached": job.json["cached"]}  # fmt: skip
@@ -159,7 +159,7 @@ def test_bytes_that_only_another_keeps_are_as_gone_as_any(web, keys, make_mlp):
             web.post("/v1/models", data=model, headers=keys["zetacorp"] | octets)
         mine = web.post("/v1/models", data=model, headers=keys["acmecorp"] | octets).json["id"]
         body = {"model": mine, "method": "gradient", "inputs": INPUTS}
-        job = web.post("/v1/jobs", json=body, headers=keys["acmecorp"] | {"Prefer": "wait=30"}).json
+        job = web.post("/v1/jobs", json=body, headers=keys["acmecorp"] | {"Prefer": "wait=60"}).json
         assert job["state"] == "succeeded"
         assert web.delete(f"/v1/models/{mine}", headers=keys["acmecorp"]).status_code == 204
         found = web.get(f"/v1/jobs/{job['id']}/explanation.onnx", headers=keys["acmecorp"])

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
+from reference.patience import PATIENCE
 
 from explainers import tensors
 from workers import traces
@@ -90,7 +91,7 @@ def spans(traced, mlp_bytes, collector) -> list[Span]:
     )
     inputs = tensors.encode({"input": np.full((1, 4), SECRET, "f8").astype("f4")})
     body = {"model": model.json()["id"], "method": "gradient", "inputs": inputs}
-    job = traced.post("/v1/jobs", json=body, headers={"Prefer": "wait=30", "traceparent": STRANGE})
+    job = traced.post("/v1/jobs", json=body, headers={"Prefer": "wait=60", "traceparent": STRANGE})
     assert job.json()["state"] == "succeeded"
     wanted, end = {"onnxplain-api", "onnxplain-worker", "onnxplain-runner"}, time.monotonic() + 30
     while wanted - {s.part for s in collector.spans} or not of_job(collector.spans):
@@ -135,7 +136,7 @@ def test_a_collector_that_hangs_holds_up_nothing(make_stack, make_url, mlp_bytes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         stack = make_stack(slots=1, traces_url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces")
         model = stack.add_model(mlp_bytes)
-        with httpx.Client(base_url=make_url(stack), timeout=20, trust_env=False) as client:
+        with httpx.Client(base_url=make_url(stack), timeout=PATIENCE, trust_env=False) as client:
             body = {
                 "model": model,
                 "method": "gradient",

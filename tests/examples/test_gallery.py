@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from reference.patience import PATIENCE
 
 from explainers.render.painter import painters
 
@@ -22,7 +23,7 @@ def made(tmp_path_factory):
     """Pictures as the script draws them now."""
     folder = tmp_path_factory.mktemp("gallery")
     script = [sys.executable, ROOT / "examples" / "gallery.py", folder]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=170, check=False)
+    done = subprocess.run(script, capture_output=True, text=True, timeout=3 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -21,6 +21,7 @@ import psutil
 from faults.proxy import Proxy
 from faults.work import SLOW, SMALL, greedy_bytes, slow_job, small_inputs, small_job
 from prometheus_client.parser import text_string_to_metric_families
+from reference.patience import PATIENCE
 from sqlalchemy import func, select
 
 from api.cli import web
@@ -60,7 +61,7 @@ class Plant:
         self.http = httpx.Client(base_url=address, timeout=60, trust_env=False)
         self.workers = [self.start_worker() for _ in range(workers)]
         self.web = self.start_web()
-        self.until(lambda: self.ready()["ready"], 60)
+        self.until(lambda: self.ready()["ready"], PATIENCE)
         self.small, self.slow = self.add_model(SMALL.bytes()), self.add_model(SLOW.bytes())
 
     def start_worker(self, path: Path | None = None, **changes: Any) -> subprocess.Popen[bytes]:
@@ -187,7 +188,7 @@ class Plant:
     def submit_slow(self, seed: int, repeat: int = 8) -> str:
         """Submit a job of seconds, in several chunks, and wait until it runs."""
         job = self.submit(slow_job(self.slow, seed, repeat))
-        self.until(lambda: self.job(job)["state"] != "queued", 60)
+        self.until(lambda: self.job(job)["state"] != "queued", PATIENCE)
         return job
 
     def job(self, id: str) -> dict[str, Any]:
@@ -204,10 +205,10 @@ class Plant:
                 return None
             return answer if answer.status_code == 200 else None
 
-        found: httpx.Response = self.until(asked, 120)
+        found: httpx.Response = self.until(asked, PATIENCE)
         return found
 
-    def wait(self, id: str, seconds: float = 60.0) -> dict[str, Any]:
+    def wait(self, id: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Return a job that has ended."""
         return dict(self.until(lambda: (job := self.job(id))["state"] in FINAL and job, seconds))
 
@@ -216,10 +217,10 @@ class Plant:
         with np.load(io.BytesIO(self.get(f"/v1/jobs/{id}/result.npz").content)) as arrays:
             return np.asarray(arrays["attribution.input"])
 
-    def good_job(self, seed: int) -> None:
+    def good_job(self, seed: int, seconds: float = 60.0) -> None:
         """Show that the next good job is done within a minute, and rightly."""
         job = self.submit_small(seed, "interactive")
-        assert self.wait(job)["state"] == "succeeded"
+        assert self.wait(job, seconds)["state"] == "succeeded"
         self.check_small(job, seed)
 
     def check_small(self, id: str, seed: int) -> None:

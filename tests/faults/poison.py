@@ -37,7 +37,7 @@ def poison(plant: Plant, greedy: str, first: int, each: int) -> list[str]:
     for i in range(first, first + each):
         poisoned.append(plant.submit(greedy_job(greedy, i)))
         jobs[plant.submit_small(i)] = i
-    plant.good_job(10**6 + first)
+    plant.good_job(10**6 + first, PATIENCE * each)
     for job in jobs:
         plant.wait(job, PATIENCE * each)
     plant.check_done(jobs)

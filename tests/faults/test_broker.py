@@ -8,6 +8,7 @@ import time
 import pytest
 import redis
 from faults.proxy import deliver_again
+from reference.patience import PATIENCE
 from sqlalchemy import func, select
 
 from workers.tables import Chunk
@@ -16,14 +17,15 @@ from workers.tables import Chunk
 @pytest.fixture(scope="module")
 def plant(build):
     """One service for all: the faults follow each other, as they do where a broker is ill."""
-    return build()
+    # deaf is who takes no call while calls wait: with the broker gone for seconds nobody is
+    return build(deaf_seconds=60.0)
 
 
 @pytest.fixture(autouse=True)
 def _keeps_account(plant):
     """After each fault the ledger holds what was accepted, and nothing is open."""
     yield
-    plant.until(lambda: plant.jobs() == {"all": len(plant.accepted), "open": 0}, 60)
+    plant.until(lambda: plant.jobs() == {"all": len(plant.accepted), "open": 0}, PATIENCE)
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_a_broker_that_is_lost_again_and_again_is_found_again_each_time(plant):
         done = parts_done(plant, running)
         lose(plant)
         # whoever ends a part meanwhile cannot acknowledge it
-        plant.until(lambda: parts_done(plant, running) > done, 30)  # noqa: B023
+        plant.until(lambda: parts_done(plant, running) > done, PATIENCE)  # noqa: B023
         plant.broker.process.send_signal(signal.SIGCONT)
         plant.revive()
         plant.good_job(seed + 100)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from faults.plant import end
+from reference.patience import PATIENCE
 
 BEGIN = "from workers.worker import main\n"
 # one slot, one acknowledgement that fails and never gives it back
@@ -27,7 +28,7 @@ virtual.QoS.can_consume = lambda self: False
 
 @pytest.fixture(scope="module")
 def plant(build):
-    return build()
+    return build(deaf_seconds=10.0)
 
 
 def replace_worker(plant, fault: str) -> None:
@@ -48,7 +49,7 @@ def test_a_worker_that_stays_deaf_ends_and_its_successor_works(plant):
     before = plant.figure("reconciled_total", kind="deaf")
     replace_worker(plant, NEVER_TAKES)
     job = plant.submit_small(20)
-    assert plant.workers[0].wait(60) == 0
+    assert plant.workers[0].wait(PATIENCE) == 0
     assert plant.figure("reconciled_total", kind="deaf") == before + 2
     plant.revive()
     plant.check_done({job: 20})

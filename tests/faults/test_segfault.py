@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import onnx.parser
 import pytest
+from reference.patience import PATIENCE
 
 from explainers import tensors
 
@@ -21,7 +22,8 @@ ENDLESS = """<ir_version: 9, opset_import: ["" : 17]> endless (float[N, 2] x) =>
 
 @pytest.fixture(scope="module")
 def plant(build):
-    return build()
+    # the good model rests warm meanwhile, so that each runner that starts is that of the other
+    return build(runner_idle_seconds=600.0)
 
 
 def test_a_model_whose_runner_always_segfaults_is_dead_after_its_attempts(plant):
@@ -33,7 +35,7 @@ def test_a_model_whose_runner_always_segfaults_is_dead_after_its_attempts(plant)
     bad = plant.submit({"model": model, "method": "occlusion", "inputs": inputs})
     others = {plant.submit_small(10 + i): 10 + i for i in range(5)}
     for _ in range(plant.settings.max_attempts):
-        (runner,) = plant.until(lambda: [p for p in plant.runners() if p.pid not in seen], 60)
+        (runner,) = plant.until(lambda: [p for p in plant.runners() if p.pid not in seen], PATIENCE)
         seen.add(runner.pid)
         runner.send_signal(signal.SIGSEGV)
     ended = plant.wait(bad)

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from faults.work import SLOW, SMALL
+from reference.patience import PATIENCE
 from sqlalchemy import func, select
 
 from workers.keys import Keys
@@ -62,7 +63,7 @@ def test_an_urgent_job_and_small_ones_pass_a_batch_of_a_hundred_thousand_items(
 ):
     as_tenant(0)
     batch = big_batch(plant)
-    plant.until(lambda: parts_done(plant, batch) >= 2, 60)
+    plant.until(lambda: parts_done(plant, batch) >= 2, PATIENCE)
     small = {}
     for number in range(1, 9):
         as_tenant(number)
@@ -70,16 +71,16 @@ def test_an_urgent_job_and_small_ones_pass_a_batch_of_a_hundred_thousand_items(
         small[number] = plant.submit_small(number)
     as_tenant(9)
     plant.small = plant.add_model(SMALL.bytes())
-    before = parts_done(plant, batch)
     urgent = plant.submit_small(9, "interactive")
-    plant.until(lambda: plant.job(urgent)["state"] != "queued", 60)
+    before = parts_done(plant, batch)
+    plant.until(lambda: plant.job(urgent)["state"] != "queued", PATIENCE)
     # one part was being done and another may just have been taken: that is all it waits for
     assert parts_done(plant, batch) - before <= 2
-    ended = plant.wait(urgent, 120)
+    ended = plant.wait(urgent)
     record_property("seconds", f"{ended['started']} after {ended['created']}")
     for number, job in small.items():
         as_tenant(number)
-        assert plant.wait(job, 120)["state"] == "succeeded"
+        assert plant.wait(job)["state"] == "succeeded"
     as_tenant(0)
     assert plant.job(batch)["state"] == "running"
     assert plant.http.delete(f"/v1/jobs/{batch}").json()["state"] == "cancelled"

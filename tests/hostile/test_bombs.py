@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 from onnx import parser
+from reference.patience import PATIENCE
 
 from explainers.errors import ResourceLimit
 from workers.records import Submission
@@ -80,7 +81,7 @@ def resident(stack) -> int:
 def run(stack, text: str, method: str = "occlusion"):
     model = stack.add_model(parser.parse_model(text).SerializeToString())
     asked = Submission(model, method, inputs={"x": np.ones((1, 2), "f4")})
-    return stack.service.wait("default", stack.service.submit("default", asked)[0].id, 60)
+    return stack.service.wait("default", stack.service.submit("default", asked)[0].id, PATIENCE)
 
 
 def test_a_constant_of_70_terabytes_is_refused_when_it_is_looked_at(small):
@@ -106,5 +107,5 @@ def test_a_bomb_ends_in_its_limit_and_the_next_job_is_done(small, make_mlp, text
     assert resident(small) - before < 50 << 20
     good = small.add_model(make_mlp())
     asked = Submission(good, "gradient", inputs={"input": np.ones((1, 4), "f4")}, seed=time.time_ns() % 2**31)
-    job = small.service.wait("default", small.service.submit("default", asked)[0].id, 30)
+    job = small.service.wait("default", small.service.submit("default", asked)[0].id, PATIENCE)
     assert job.state == "succeeded", Path(small.log.name).read_text()[-2000:]

@@ -54,7 +54,7 @@ def send(web, mirror):
     def go(data: bytes, name: str):
         request = json.dumps({"model": mirror, "method": "gradient"})
         files = {"request": (None, request, "application/json"), "x": (name, data)}
-        return web.post("/v1/jobs", files=files, headers={"Prefer": "wait=30"})
+        return web.post("/v1/jobs", files=files, headers={"Prefer": "wait=60"})
 
     return go
 

@@ -29,7 +29,7 @@ def retrained(http) -> str:
 
 def done(http, model: str, method: str = "input_x_gradient", **inputs) -> str:
     body = {"model": model, "method": method, **inputs}
-    return http.post("/v1/jobs", json=body, headers={"Prefer": "wait=30"}).json()["id"]
+    return http.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"}).json()["id"]
 
 
 def attributions(http, job: str, item: int = 0) -> np.ndarray:

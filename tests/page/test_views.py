@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from reference.page_models import NASTY, QUOTED
 from reference.page_visit import Visit
+from reference.patience import PATIENCE
 
 from benchmarks.page import DIGITS
 
@@ -39,7 +40,7 @@ def submit(http, digits, **changes) -> str:
 
 
 def wait(http: httpx.Client, job: str) -> dict:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while (found := http.get(f"/v1/jobs/{job}").json())["state"] in ("queued", "running"):
         assert time.monotonic() < end, found
         time.sleep(0.1)
@@ -63,14 +64,12 @@ def test_progress_moves_and_cancel_works(visit, http, digits):
     dataset = many(http, digits, 20_000)
     job = submit(http, digits, method="occlusion", params={"window": 1}, inputs={"dataset": dataset})
     page = visit.to(f"jobs/{job}")
-    page.wait_for_function("() => (document.querySelector('.now progress')?.value ?? 0) > 0", timeout=60_000)
+    page.wait_for_function("() => (document.querySelector('.now progress')?.value ?? 0) > 0")
     first = page.evaluate("() => document.querySelector('.now progress').value")
-    page.wait_for_function(
-        "(first) => document.querySelector('.now progress').value > first", arg=first, timeout=60_000
-    )
+    page.wait_for_function("(first) => document.querySelector('.now progress').value > first", arg=first)
     visit.shot("job-running")
     page.click("button:has-text('Cancel')")
-    page.wait_for_selector(".now .cancelled", timeout=30_000)
+    page.wait_for_selector(".now .cancelled")
     assert page.locator("button:has-text('Run again')").count() == 1
 
 
@@ -79,7 +78,7 @@ def test_the_list_is_filtered_and_cancels(visit, http, digits, done):
     job = submit(http, digits, method="occlusion", params={"window": 1}, inputs={"dataset": dataset})
     page = visit.to("jobs")
     page.click(f"tr[data-job='{job}'] button:has-text('Cancel')")
-    page.wait_for_selector(f"tr[data-job='{job}'] .cancelled", timeout=30_000)
+    page.wait_for_selector(f"tr[data-job='{job}'] .cancelled")
     page.select_option(".filters select >> nth=0", "succeeded")
     page.wait_for_url("**state=succeeded*")
     visit.drawn()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
+from reference.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images" / "page"
@@ -28,7 +29,7 @@ class Visit:
         self._context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
-        self._context.set_default_timeout(20_000)
+        self._context.set_default_timeout(1000 * PATIENCE)
         self.page = self._context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda e: self.errors.append(f"page: {e}"))
@@ -60,7 +61,7 @@ class Visit:
 
     def result(self) -> None:
         """Wait until the result of the job is shown."""
-        self.page.wait_for_selector("h2:has-text('Take away')", timeout=60_000)
+        self.page.wait_for_selector("h2:has-text('Take away')", timeout=1000 * PATIENCE)
 
     def shot(self, name: str, *, whole: bool = True) -> None:
         """Take a picture for the docs, where ONNXPLAIN_SCREENSHOTS=1 asks for them; not whole: what the window shows."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from reference.patience import PATIENCE
 
 from workers.runner.spawner import spawn
 from workers.tether import tied
@@ -87,7 +88,8 @@ def cluster(bin: Path, addresses: str = "", clients: str = "") -> Iterator[Clust
 
 
 def _wait(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         try:
             psycopg.connect(f"host={folder} dbname=postgres user=tests", connect_timeout=2).close()
         except psycopg.OperationalError:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from reference.patience import PATIENCE
 
 from workers.embedded import Embedded, worker
 from workers.errors import Conflict
@@ -39,7 +40,7 @@ class Running:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not self.service.ready().ready:
             assert time.monotonic() < deadline, Path(self.log.name).read_text()[-3000:]
             time.sleep(0.05)
@@ -49,7 +50,7 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        status = self.process.wait(30)
+        status = self.process.wait(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.service.close()
@@ -80,7 +81,7 @@ def explain(running: Running, saved: Path, seed: int):
     model = running.service.add_model("default", saved, {}, None)[0].id
     inputs = {"input": np.ones((2, 4), "f4")}
     job, _ = running.service.submit("default", Submission(model, "gradient", inputs=inputs, seed=seed))
-    return running.service.wait("default", job.id, 30)
+    return running.service.wait("default", job.id, PATIENCE)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def saved(tmp_path, mlp_bytes):
 
 
 def gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while [p for p in pids if psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -122,7 +123,7 @@ def test_a_restart_goes_on_where_it_was(start, saved, data):
     waiting, _ = quiet.submit("default", Submission(first.model, "gradient", inputs=inputs, seed=5))
     quiet.close()
     running = start()
-    assert running.service.wait("default", waiting.id, 40).state == "succeeded"
+    assert running.service.wait("default", waiting.id, PATIENCE).state == "succeeded"
     assert running.service.result("default", first.id).npz.exists()
     assert running.stop() == 0
 

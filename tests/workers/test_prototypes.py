@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reference.patience import PATIENCE
 
 import explainers
 from explainers.errors import InvalidRequest
@@ -93,12 +94,12 @@ def test_an_expert_is_fitted_in_the_cage_to_the_job_s_inputs(service_stack, subm
 def test_a_cancelled_search_keeps_the_best_so_far(service_stack, submit):
     job = submit(params={"steps": 100_000, "frames": 2}, target={"index": 3})
     service = service_stack.service
-    service_stack.until(lambda: service.job("default", job.id).progress.done > 50, 60)
+    service_stack.until(lambda: service.job("default", job.id).progress.done > 50, PATIENCE)
     assert service.job("default", job.id).progress.unit == "steps"
     with pytest.raises(NotReady):
         service.result("default", job.id)
     assert service.cancel("default", job.id).state == "cancelled"
-    service_stack.until(lambda: service.job("default", job.id).kept, 10)
+    service_stack.until(lambda: service.job("default", job.id).kept, PATIENCE)
     found = result(service_stack, job)
 
     assert service.job("default", job.id).state == "cancelled"
