@@ -141,6 +141,7 @@ def _driven(run: Run) -> Explanation:
     _, score, index = run.frozen
     account = _account(run, arrays, run.explained, [float(v) for v in score])
     account.index = index
+    account.logits = run.explained != target_spec(run.model.description, run.request.target).name
     held = {
         s.name: "not explained by this method"
         for s in run.model.inputs

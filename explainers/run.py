@@ -17,13 +17,14 @@ from .errors import InvalidRequest, ResourceLimit
 from .explainer import Explainer, Place
 from .graph.build import Dims
 from .graph.explanation import WEIGHTS, Head
+from .graph.logits import asked_tensor
 from .itemwise import Axes
 from .layout import Shapes, rows_first
 from .model import Model
 from .parallel import cuts, in_order
 from .registry import Params, find
 from .runtime import Session
-from .signature import Request, target_spec
+from .signature import Request
 from .told import Told
 from .types import Array, Arrays, Feeds
 from .words import COMPANIONS, asked_for
@@ -172,8 +173,8 @@ class Run:
 
     @cached_property
     def explained(self) -> str:
-        """The output or inner tensor that the target names."""
-        return target_spec(self.model.description, self.request.target).name
+        """The output or inner tensor that the target names, or the logits below it."""
+        return asked_tensor(self.model.proto, self.model.description, self.request)
 
     @property
     def session(self) -> Session:
@@ -183,9 +184,9 @@ class Run:
 
     def answers(self, feeds: Feeds, lanes: int = 1, session: Session | None = None) -> Array:
         """Return the explained tensor for any number of rows, rows first; safe beside other threads, and not counted."""
-        parts = list(self.in_batches(feeds, partial((session or self.session).output, self.explained), lanes))
+        found = self.in_batches(feeds, partial((session or self.session).output, self.explained), lanes)
         # one number for an item that ran alone is that item's row
-        parts = [np.atleast_1d(p) for p in parts]
+        parts = [np.atleast_1d(p) for p in found]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def evaluate(self, feeds: Feeds) -> Array:
@@ -296,5 +297,4 @@ class Run:
 
 def _dot(w: Array, z: Array) -> Array:
     n = len(z)
-    out: Array = (w.reshape(n, -1) * z.reshape(n, -1).astype(np.float64)).sum(1)
-    return out
+    return np.asarray((w.reshape(n, -1) * z.reshape(n, -1).astype(np.float64)).sum(1))

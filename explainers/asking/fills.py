@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Way = Literal["auto", "zeros", "mean", "blur", "inpaint", "neighbour", "mask", "remove"]
 OF_TEXT = ("mask", "remove")
 OF_NUMBERS = ("auto", "zeros", "mean", "blur")
+OF_AMOUNTS = ("mean", "blur")
 
 
 class FillParams(Params):
@@ -88,6 +89,12 @@ def _check(params: FillParams, name: str, shape: Sequence[int], card: InputCard)
             f"{way!r} needs the tokenizer of {name!r}, and its card names none; give a token's number, or a card",
             pointer=where,
         )
+    if card.kind in ("text", "tokens") and (way in OF_AMOUNTS or _is_fraction(_given(params, name))):
+        raise InvalidRequest(
+            f"{name!r} holds tokens, whose numbers are no amounts; take a token's whole number, or with a tokenizer: "
+            f"{', '.join(OF_TEXT)}",
+            pointer=where,
+        )
     if way in GUESSES and not is_smooth(shape, card):
         raise InvalidRequest(
             f"{way!r} needs neighbours that belong together, as in pictures, series and volumes; {name!r} has none",
@@ -96,6 +103,10 @@ def _check(params: FillParams, name: str, shape: Sequence[int], card: InputCard)
     # another word is what strings show
     if not way or way in OF_NUMBERS:
         _constant(params, name, shape, card)
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and not value.is_integer()
 
 
 def _given(params: FillParams, name: str) -> Any:

@@ -95,3 +95,25 @@ def test_a_final_softmax_is_peeled_unless_forbidden(softmax_model):
     p = whole.outputs["output"][0]
     np.testing.assert_allclose(whole.attributions["input"][0], 2 * p[0] * (np.eye(3)[0] - p), rtol=1e-5)
     assert whole.account.score == pytest.approx([p[0]])
+
+
+@pytest.mark.parametrize("method", ["occlusion", "exact_shapley", "lime", "rise", "permutation_importance"])
+def test_who_asks_the_model_asks_for_the_logits_where_told_to(softmax_model, method):
+    x = np.array([[0.5, -1.0, 2.0], [1.0, 0.0, -1.0]], np.float32)
+    params = {"metric": "score"} if method == "permutation_importance" else {}
+    target = {"index": 0, "logits": True}
+    found = explainers.explain(softmax_model, x, method, params, target)
+    named = explainers.explain(softmax_model, x, method, params, {"index": 0, "output": "logits"})
+
+    assert (found.account.explained, found.account.logits) == ("logits", True)
+    np.testing.assert_allclose(found.account.score, 2 * x[:, 0])
+    for name, values in named.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], values)
+
+
+def test_a_link_of_probabilities_refuses_logits(softmax_model):
+    x = np.array([[0.5, -1.0, 2.0]], np.float32)
+    with pytest.raises(InvalidRequest, match="between 0 and 1"):
+        explainers.explain(
+            softmax_model, x, "kernel_shap", {"link": "logit"}, target={"index": 2, "logits": True}
+        )

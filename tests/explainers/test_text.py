@@ -175,6 +175,12 @@ def test_tokens_without_a_tokenizer_are_features_of_their_own():
     assert not any(n.startswith("token.") for n in found.arrays)
 
 
+@pytest.mark.parametrize("fill", ["mean", "blur", 2.5, {"input_ids": "mean"}])
+def test_tokens_have_no_mean_and_no_halves(reviews, fill):
+    with pytest.raises(InvalidRequest, match="holds tokens, whose numbers are no amounts"):
+        explained(reviews, "exact_shapley", {"fill": fill})
+
+
 def test_backward_methods_show_the_tokens_too(reviews):
     found = explained(reviews, "input_x_gradient")
 

@@ -113,6 +113,17 @@ def test_one_poisonous_item_does_not_fail_its_neighbours(ledger, drawn, take, se
     assert (job.state, job.error["detail"], job.done_items) == ("partially_succeeded", "item 2", 4)
 
 
+def test_what_is_about_all_items_together_fails_whole(ledger, new_job, take, settings):
+    new_job(items=4, total=4, cuttable=False)
+    with ledger.write() as session:
+        chunk = window.draw(session, settings, "cpu")[0].chunk
+    claim = take(chunk)
+    with ledger.write() as session:
+        claims.refuse(session, claim, RuntimeFailure("the score of item 2 is nan"), all_items=False)
+    _, job = look(ledger, chunk)
+    assert (job.state, job.error["detail"]) == ("failed", "the score of item 2 is nan")
+
+
 def claim_in(session, chunk, settings):
     return claims.claim(session, chunk, "w1", 1, settings)
 

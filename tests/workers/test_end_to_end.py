@@ -160,6 +160,17 @@ def test_items_fail_one_by_one_with_their_reason(service_stack, run):
     assert service_stack.service.finished.picture("default", job.id, 3).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("permutation_importance", {"metric": "score"}), ("partial_dependence", {"grid": 3})],
+)
+def test_what_is_about_all_items_together_is_not_made_of_some(service_stack, run, method, params):
+    bad = np.array([[0, 1], [2, 3], [99, 1], [4, 5]], "f4")
+    model = service_stack.add_model(lookup_bytes())
+    job = run(model=model, method=method, params=params, inputs={"input": bad}, target={"index": 1})
+    assert (job.state, job.error["code"]) == ("failed", "runtime-failure")
+
+
 def test_a_job_all_of_whose_items_fail_has_failed(service_stack, run):
     bad = np.full((2, 2), 99, "f4")
     job = run(model=service_stack.add_model(lookup_bytes()), method="occlusion", inputs={"input": bad})

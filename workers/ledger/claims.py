@@ -146,7 +146,7 @@ def postpone(session: Session, claim: Claim) -> None:
 
 
 def refuse(session: Session, claim: Claim, error: ExplainError, *, all_items: bool) -> None:
-    """Write why a chunk cannot be explained: every item alike fails the job, else items are tried one by one."""
+    """Write why a chunk cannot be explained: every item alike fails the job, else items that are explained by themselves are tried one by one."""
     chunk, job = _locked(session, claim)
     if chunk is None:
         return
@@ -154,7 +154,7 @@ def refuse(session: Session, claim: Claim, error: ExplainError, *, all_items: bo
     if all_items:
         chunk.state, chunk.error, chunk.lease = "failed", error.to_json(), None
         jobs.fail(session, job, error.to_json())
-    elif claim.count > 1:
+    elif claim.count > 1 and job.cuttable:
         chunks.split(session, job, chunk)
     else:
         _fail(session, job, chunk, error)
