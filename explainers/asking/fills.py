@@ -229,7 +229,12 @@ def background_rows(params: FillParams, shapes: Shapes, name: str) -> Array:
     parts = vector(given, shapes)
     if parts:
         given = dict(zip(parts, _columns(given, len(parts), where), strict=True))
-    rows = _numbers_or_words(given.get(name) if isinstance(given, Mapping) else given)
+    if isinstance(given, Mapping) and name not in given:
+        raise InvalidRequest(
+            f"the background has no rows for {name!r}; it has some for: {', '.join(map(repr, given)) or 'nothing'}",
+            pointer=where,
+        )
+    rows = _numbers_or_words(given[name] if isinstance(given, Mapping) else given)
     rows = rows.reshape(-1, *shapes[name]) if parts else rows
     # a data set was looked at when it was uploaded
     finite = rows.dtype == object or given is not params.background or bool(np.isfinite(rows).all())

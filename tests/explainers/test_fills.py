@@ -96,6 +96,12 @@ def test_against_a_background_a_linear_model_has_w_times_the_distance_to_its_mea
     np.testing.assert_allclose(found.attributions["input"][0], w * (x - background.mean(0)), atol=1e-5)
 
 
+def test_a_background_of_another_name_says_what_it_has():
+    model = explainers.load(linear_model(np.ones(5)))
+    with pytest.raises(InvalidRequest, match="no rows for 'input'; it has some for: 'inptu'"):
+        explainers.explain(model, np.ones((1, 5), "f4"), "kernel_shap", {"background": {"inptu": [[0] * 5]}})
+
+
 def test_occlusion_averages_over_a_background():
     rng = np.random.default_rng(0)
     x, background = rng.random((1, 1, 4, 4), np.float32), rng.random((3, 1, 4, 4))

@@ -175,6 +175,17 @@ def test_the_mean_curve_is_drawn_over_the_items():
     assert panel.get_xlabel() == f"name {2 * widest}"
 
 
+def test_curves_write_powers_of_ten_at_their_ticks():
+    arrays = {"ice.x": 1e7 * normal(3, 2, 4), "grid.x": 1e-7 * np.sort(normal(2, 4))}
+    drawn = draw(
+        scene(arrays, {"kind": "tabular"}, {"x": normal(3, 2)}, None, facts={"features": {"x": [0, 1]}})
+    )
+    drawn.canvas.draw()
+    corners = [axis.get_offset_text().get_text() for a in drawn.axes for axis in (a.xaxis, a.yaxis)]
+    assert set(corners) == {""}
+    assert "e+0" in drawn.axes[0].get_yticklabels()[0].get_text()
+
+
 def test_prototypes_say_their_class_and_score():
     titles = [a.get_title() for a in figure("prototype").axes]
     assert titles == ["zero: -0.1", "one: -0.2", "two: -0.3"]

@@ -146,7 +146,7 @@ def postpone(session: Session, claim: Claim) -> None:
 
 
 def refuse(session: Session, claim: Claim, error: ExplainError, *, all_items: bool) -> None:
-    """Write why a chunk cannot be explained: every item alike fails the job, else items that are explained by themselves are tried one by one."""
+    """Write why a chunk cannot be explained: every item alike fails the job, else its items are tried alone if they can be."""
     chunk, job = _locked(session, claim)
     if chunk is None:
         return

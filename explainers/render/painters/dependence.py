@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from explainers.labels import label_of
 from explainers.types import Array
@@ -94,6 +95,9 @@ def _draw(axes: Axes, curve: Curve) -> None:
     axes.plot(x, mean, color=DISTINCT[0], linewidth=2.0, marker="o" if len(grid) < 8 else "", markersize=4)
     open_frame(axes)
     axes.locator_params(axis="x", nbins=5)
+    for axis in (axes.xaxis, axes.yaxis):
+        # a power of ten at the axis' end would lie on the feature's name
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.5g}"))
     named(axes.xaxis.label, curve.label, 28)
     if words:
         axes.set_xticks(x[: len(words)], words, parse_math=False, rotation=30, color=INK)
