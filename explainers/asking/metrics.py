@@ -57,6 +57,12 @@ def read_labels(metric: Metric, given: Any, items: int) -> Array:
             f"labels have shape {list(labels.shape)} for {items} items; give one number for each",
             pointer="/params/labels",
         )
+    no_class = labels[(labels < 0) | (labels != np.floor(labels))]
+    if METRICS[metric].classes and len(no_class):
+        raise InvalidRequest(
+            f"labels of the metric {metric!r} are classes, whole numbers from 0; {no_class[0]:g} is none",
+            pointer="/params/labels",
+        )
     if metric == "r2" and not np.ptp(labels):
         raise InvalidRequest("r2 needs labels that differ; take 'mse'", pointer="/params/metric")
     return labels

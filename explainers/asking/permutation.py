@@ -28,6 +28,7 @@ def importance(run: Run, params: PermutationImportanceParams) -> Arrays:
     """Return each group's mean loss over the permutations with its standard error, and every single loss."""
     labels = read_labels(params.metric, datasets.values(params.labels, run.datasets, "labels"), run.items)
     _check(run, params)
+    _check_classes(run, params.metric, labels)
     # without an item in hand the groups are places: the same for all items
     groups = find_groups(params, run.shapes)
     paid, ends = paid_for(params, params.repeats, groups.count, "permutation"), deadline(params)
@@ -73,6 +74,15 @@ def _check(run: Run, params: PermutationImportanceParams) -> None:
         raise InvalidRequest(
             f"accuracy needs one value per class in {run.explained!r}; take 'mse', 'r2' or 'score'",
             pointer="/params/metric",
+        )
+
+
+def _check_classes(run: Run, metric: Metric, labels: Array) -> None:
+    classes = int(np.prod(run.frozen[0].shape[1:])) if METRICS[metric].classes else 0
+    if classes and labels.max() >= classes:
+        raise InvalidRequest(
+            f"labels name class {labels.max():.0f}, and {run.explained!r} has the classes 0 to {classes - 1}",
+            pointer="/params/labels",
         )
 
 

@@ -83,6 +83,7 @@ def test_labels_may_be_a_data_set(flowers, column):
         ({}, "/params/labels/dataset"),
         ({"true": {"a": np.zeros(150), "b": np.zeros(150)}}, "/params/labels/dataset"),
         ({"true": {"a": np.zeros(7)}}, "/params/labels"),
+        *(({"true": {"a": np.full(150, c)}}, "/params/labels") for c in (3, 0.5, -1)),
     ],
 )
 def test_a_data_set_that_is_no_labels_is_refused(flowers, data, pointer):
