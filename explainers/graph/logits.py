@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from ..registry import find
+from ..registry import graph_of
 from ..signature import Request, target_spec
 from ..types import ModelDescription
 
@@ -17,7 +17,7 @@ def asked_tensor(proto: onnx.ModelProto, description: ModelDescription, request:
 
     Backward methods find the logits in the graph that they build.
     """
-    name, kind = target_spec(description, request.target).name, find(request.method)
+    name, kind = target_spec(description, request.target).name, graph_of(request.method)
     asks = kind.family == "sampling" and kind.needs == "run"
     return _below(proto, description, name) if asks and request.target.logits is True else name
 
