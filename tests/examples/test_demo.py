@@ -26,7 +26,8 @@ def tour(tmp_path_factory):
 
 def test_it_tells_jobs_states_predictions_and_accounts(tour):
     said, _ = tour
-    assert len(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27} +succeeded +16/16", said)) == 2
+    # a job that took long enough to tell of its progress counts evaluations, another its items
+    assert len(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27} +succeeded +(\d+)/\1\b", said)) == 2, said
     for word in (
         "prediction",
         "probability",

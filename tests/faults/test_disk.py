@@ -23,7 +23,8 @@ def plant(build):
             pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
         mounted.append(folder / "blobs")
 
-    yield build(prepare=mount)
+    # longer than a busy machine may keep a worker waiting: no attempt may be spent here
+    yield build(prepare=mount, lease_seconds=60.0)
     for place in mounted:
         # what still runs keeps files open there
         subprocess.run(["umount", "--lazy", str(place)], check=True)

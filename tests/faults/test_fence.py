@@ -23,7 +23,8 @@ IDLE_SECONDS = 2.0
 @pytest.fixture(scope="module")
 def plant(build):
     # so long that the whole job is one chunk
-    return build(chunk_seconds=600.0)
+    # no attempt too many splits the chunk on a machine where leases run out by themselves
+    return build(chunk_seconds=600.0, split_attempts=10, max_attempts=10)
 
 
 @pytest.fixture(scope="module")
