@@ -20,6 +20,7 @@ from .backward import Cotangents, backward
 from .build import Builder, Dims, dimensions, sum_per_item
 from .drift import unrounded
 from .leaves import Leaf, leaves
+from .logits import LAST, PASSING
 from .passes.factor import factor_sums
 from .passes.quantised import deploy
 from .paths import Path, blocked, find_path, node_name
@@ -204,7 +205,7 @@ def find_target(graph: ir.Graph, output: str, *, peel: bool) -> tuple[ir.Value, 
     if not peel or not any(value is v for v in graph.outputs):
         return value, False
     below = value
-    while (node := below.producer()) is not None and node.op_type in ("Identity", "Dropout", "Cast"):
+    while (node := below.producer()) is not None and node.op_type in PASSING:
         if (
             node.inputs[0] is None
             or node.inputs[0].dtype is None
@@ -212,11 +213,7 @@ def find_target(graph: ir.Graph, output: str, *, peel: bool) -> tuple[ir.Value, 
         ):
             break
         below = node.inputs[0]
-    if (
-        node is not None
-        and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid")
-        and node.inputs[0] is not None
-    ):
+    if node is not None and node.op_type in LAST and node.inputs[0] is not None:
         return node.inputs[0], True
     return below if (value.dtype != below.dtype) else value, False
 
